@@ -1,0 +1,53 @@
+"""The few SVG shapes that the explorers draw with: fast to make, sharp on a projector, readable by screen readers."""
+
+import base64
+import io
+from html import escape
+
+from PIL import Image
+
+FONT = "DejaVu Sans, Verdana, sans-serif"
+INK, BLUE, RED = "#222222", "#0072B2", "#D55E00"
+
+
+def document(width, height, parts, title):
+    """A whole SVG on white, as wide as its cell allows; `title` is read out by screen readers."""
+    body = "".join(parts)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-8 -8 {width + 16:g} {height + 16:g}" role="img" '
+        f'style="max-width:{width + 16:g}px;width:100%" font-family="{FONT}"><title>{escape(title)}</title>'
+        f'<rect x="-8" y="-8" width="100%" height="100%" fill="white"/>{body}</svg>'
+    )
+
+
+def rectangle(x, y, width, height, *, fill="none", stroke="none", stroke_width=1, dash="", opacity=1):
+    return (
+        f'<rect x="{x:g}" y="{y:g}" width="{max(width, 0):.5g}" height="{height:g}" fill="{fill}" stroke="{stroke}" '
+        f'stroke-width="{stroke_width:g}" stroke-dasharray="{dash}" opacity="{opacity:g}"/>'
+    )
+
+
+def text(x, y, words, *, size=15, anchor="start", weight="normal", fill=INK):
+    return (
+        f'<text x="{x:g}" y="{y:g}" font-size="{size:g}" text-anchor="{anchor}" font-weight="{weight}" '
+        f'fill="{fill}">{escape(str(words))}</text>'
+    )
+
+
+def line(x1, y1, x2, y2, *, stroke=INK, width=1.5, dash=""):
+    return (
+        f'<line x1="{x1:g}" y1="{y1:g}" x2="{x2:g}" y2="{y2:g}" stroke="{stroke}" stroke-width="{width:g}" '
+        f'stroke-dasharray="{dash}"/>'
+    )
+
+
+def picture(image, x, y, width, height):
+    """An image (3, H, W) in [0, 1], its pixels drawn as pixels."""
+    pixels = (image.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).quantize(128, method=Image.Quantize.FASTOCTREE).save(buffer, format="png", compress_level=3)
+    data = base64.b64encode(buffer.getvalue()).decode()
+    return (
+        f'<image x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" preserveAspectRatio="none" '
+        f'style="image-rendering:pixelated" href="data:image/png;base64,{data}"/>'
+    )

@@ -1,0 +1,136 @@
+"""Train and evaluate a segmentation network, the same way in every notebook."""
+
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch.utils.data import DataLoader
+from tqdm.auto import tqdm
+
+from helpers import scores
+
+
+@dataclass
+class History:
+    """What `fit` saw: `loss` per step; `mean_iou` on the training pictures per epoch, 0…1."""
+
+    loss: list = field(default_factory=list)
+    mean_iou: list = field(default_factory=list)
+    interrupted: bool = False
+
+
+def fit(model, data, *, epochs=5, batch_size=4, learning_rate=1e-2, auxiliary_weight=0.5, seed=0, ignore_index=255):
+    """Train `model` in place by cross-entropy, and return its `History`. Leaves the model in eval mode.
+
+    `data`: a sequence of (image float (C, H, W), label int64 (H, W)), all of one size; pixels labelled
+    `ignore_index` (void) do not count. AdamW; the learning rate warms up over the first quarter of the steps and
+    then falls as a cosine. Where the model returns {"out", "aux"}, the loss of "aux" is added, times
+    `auxiliary_weight`. The order of the pictures depends on `seed` alone: with a fixed number of torch threads, the
+    same call gives the same weights. Interrupt it (■ in JupyterLab): the model keeps what it has learned.
+
+    ValueError, before any weight changes, for an item of the wrong shape or type, a label outside the classes or a
+    batch that is all void.
+    """
+    for name, value in {"epochs": epochs, "batch_size": batch_size}.items():
+        if value < 1:
+            raise ValueError(f"{name} must be ≥ 1, got {value}")
+    if len(data) == 0:
+        raise ValueError("data is empty: there is nothing to learn from")
+    order = torch.Generator().manual_seed(seed)
+    batches = DataLoader(data, batch_size, shuffle=True, generator=order, collate_fn=_collate)
+    optimizer = torch.optim.AdamW(model.parameters(), learning_rate)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, learning_rate, total_steps=epochs * len(batches), pct_start=0.25, cycle_momentum=False
+    )
+    history = History()
+    model.to(memory_format=torch.channels_last).train()
+    try:
+        with torch.random.fork_rng(devices=[]), tqdm(total=epochs * len(batches), desc="Training") as bar:
+            torch.manual_seed(seed)
+            for _ in range(epochs):
+                matrix = 0
+                for images, labels in batches:
+                    output = model(images.to(memory_format=torch.channels_last))
+                    logits, loss = _loss(output, labels, auxiliary_weight, ignore_index)
+                    optimizer.zero_grad()
+                    loss.backward()
+                    optimizer.step()
+                    schedule.step()
+                    history.loss.append(loss.item())
+                    matrix += scores.confusion_matrix(logits.argmax(1), labels, logits.shape[1], ignore_index)
+                    bar.set_postfix(loss=f"{loss.item():.3f}", mean_IoU=f"{scores.mean_iou(matrix):.3f}", refresh=False)
+                    bar.update()
+                history.mean_iou.append(scores.mean_iou(matrix))
+    except KeyboardInterrupt:
+        history.interrupted = True
+        print(f"Stopped after {len(history.loss)} steps; the model keeps what it has learned.")
+    finally:
+        model.eval()
+    return history
+
+
+@torch.no_grad()
+def evaluate(model, data, *, batch_size=8, ignore_index=255):
+    """Confusion matrix (classes, classes) of the model over `data`; read it with `helpers.scores`."""
+    if len(data) == 0:
+        raise ValueError("data is empty: there is nothing to evaluate")
+    model.eval()
+    matrix = 0
+    for images, labels in DataLoader(data, batch_size, collate_fn=_collate):
+        logits = _logits(model(images))
+        _check_labels(logits, labels, ignore_index)
+        matrix += scores.confusion_matrix(logits.argmax(1), labels, logits.shape[1], ignore_index)
+    return matrix
+
+
+@torch.no_grad()
+def segment(model, image):
+    """The class of each pixel, int64 (H, W), of one image (C, H, W)."""
+    if image.ndim != 3:
+        raise ValueError(f"image must be (C, H, W), got {tuple(image.shape)}")
+    model.eval()
+    return _logits(model(image[None]))[0].argmax(0)
+
+
+def _logits(output):
+    return output["out"] if isinstance(output, dict) else output
+
+
+def _loss(output, labels, auxiliary_weight, ignore_index):
+    logits = _logits(output)
+    _check_labels(logits, labels, ignore_index)
+    if (labels == ignore_index).all():
+        raise ValueError("every pixel of a batch is void: its loss would be NaN. Leave such pictures out")
+    loss = F.cross_entropy(logits, labels, ignore_index=ignore_index)
+    if isinstance(output, dict) and "aux" in output:
+        loss = loss + auxiliary_weight * F.cross_entropy(output["aux"], labels, ignore_index=ignore_index)
+    if not loss.isfinite():
+        raise ValueError(f"the loss became {loss.item()}: try a smaller learning_rate")
+    return logits, loss
+
+
+def _check_labels(logits, labels, ignore_index):
+    if logits.shape[-2:] != labels.shape[-2:]:
+        raise ValueError(
+            f"the model gives {tuple(logits.shape[-2:])} logits for a label of {tuple(labels.shape[-2:])} (H, W)"
+        )
+    wrong = labels[(labels != ignore_index) & ((labels < 0) | (labels >= logits.shape[1]))]
+    if wrong.numel():
+        raise ValueError(
+            f"labels must lie in 0…{logits.shape[1] - 1} (the model's classes) or be {ignore_index} (void), "
+            f"got {wrong[0].item()}"
+        )
+
+
+def _collate(items):
+    """Stack a batch, after a look at each item."""
+    for image, label in items:
+        if image.ndim != 3 or not image.is_floating_point():
+            raise ValueError(f"an image must be float (C, H, W), got {image.dtype} {tuple(image.shape)}")
+        if label.ndim != 2 or label.dtype != torch.int64:
+            raise ValueError(f"a label must be int64 (H, W), got {label.dtype} {tuple(label.shape)}")
+        if image.shape[1:] != label.shape:
+            raise ValueError(f"image {tuple(image.shape)} and label {tuple(label.shape)} differ in height or width")
+        if image.shape != items[0][0].shape:
+            raise ValueError(f"a batch needs one size, got {tuple(items[0][0].shape)} and {tuple(image.shape)}")
+    return torch.stack([image for image, _ in items]), torch.stack([label for _, label in items])

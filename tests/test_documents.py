@@ -1,0 +1,267 @@
+"""The notebooks as documents: what a reader, a teacher and a reviewer may rely on in every one of them."""
+
+import ast
+import importlib
+import itertools
+import re
+import statistics
+import subprocess
+
+import pytest
+from conftest import ROOT
+from notebook_text import Document, bound_names, words
+
+PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+SECTIONS = [
+    "Setup",
+    "Predict first",
+    "By hand",
+    "With torch",
+    "Over a range",
+    "Explore",
+    "Where it breaks",
+    "Misconceptions",
+    "In a real network",
+    "Exercises",
+    "What you can do now",
+    "Quiz",
+    "Going deeper",
+    "References",
+    "What this does not show",
+    "For the teacher",
+]
+# Which claims of the lecture note belong to which notebook.
+CLAIMS = {
+    "00": [1, 2, 3],
+    "02": [10],
+    "03": [4, 5, 6],
+    "04": [7],
+    "05": [8, 9],
+    "06": [11, 12, 13, 14, 15, 16],
+    "07": [19, 20, 21, 22, 23, 24],
+    "08": [25, 26, 27, 28, 29],
+    "09": [17, 18],
+}
+
+
+@pytest.fixture(params=PATHS, ids=[path.stem for path in PATHS])
+def document(request):
+    return Document(request.param)
+
+
+def test_there_is_a_notebook():
+    assert PATHS
+
+
+def test_headings(document):
+    levels = [level for level, _ in document.headings()]
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
+
+
+def test_sections_in_order(document):
+    titles = [title.split(":")[0] for level, title in document.headings() if level == 2]
+    assert titles == SECTIONS
+
+
+def test_contract(document):
+    title = document.cells[0].source
+    question = re.search(r"^\*\*Question\.\*\* (.+)$", title, re.M)
+    assert question and question[1].count("?") == 1, "the question is one sentence"
+    objectives = re.findall(r"^\d\. (.+)$", title, re.M)
+    assert 3 <= len(objectives) <= 5
+    assert all(objective.startswith("**") for objective in objectives), "each objective begins with its verb"
+    assert re.search(r"\*\*Before you start:\*\* .*\]\(", title), "prerequisites are links"
+    closing = document.section("What you can do now", "Quiz")[0].source
+    assert len(re.findall(r"^\d\. ", closing, re.M)) == len(objectives), "each objective is answered"
+
+
+def test_minutes_are_measured(document):
+    """Minutes of the core: 120 words and 3 code cells take a minute, an exercise 3, a task 1; within 5."""
+    core = document.section("Setup", "Going deeper")
+    code = [cell for cell in core if cell.cell_type == "code"]
+    tasks = re.findall(r"^\d\. Set ", "\n".join(cell.source for cell in core), re.M)
+    minutes = words(core) / 120 + len(code) / 3 + 3 * len(document.tagged("answer")) + len(tasks)
+    stated = int(re.search(r"\*\*Time:\*\* (\d+) minutes", document.cells[0].source)[1])
+    assert abs(stated - minutes) <= 5, f"measured: {minutes:.0f} minutes"
+
+
+def test_navigation_and_links(document):
+    linked = "\n".join(cell.source for cell in document.prose)
+    for text, target in re.findall(r"(?<!!)\[([^\]]+)\]\(([^)\s]+)\)", linked):
+        assert text.lower() not in {"here", "link", "this"}, f"a link says where it goes: {target}"
+        if not target.startswith("http"):
+            assert (document.path.parent / target.partition("#")[0]).exists(), target
+    place = PATHS.index(document.path)
+    ends = document.cells[0].source, document.cells[-1].source
+    for neighbour in ["../README.md"] + [p.name for p in PATHS[max(place - 1, 0) : place + 2] if p != document.path]:
+        assert all(f"]({neighbour})" in end for end in ends), f"no link to {neighbour} at both ends"
+
+
+def test_pictures_have_words(document):
+    pictures = 0
+    for cell in document.code:
+        for place, output in enumerate(cell.outputs):
+            kinds = {"image/png", "image/svg+xml"} & set(output.get("data", {}))
+            for kind in kinds:
+                pictures += 1
+                alt = output.metadata.get(kind, {}).get("alt", "")
+                assert len(alt.split()) >= 5, f"{cell.id}: alt text states the finding"
+                below = cell.outputs[place + 1].data["text/html"]
+                assert alt in below, f"{cell.id}: the same sentence stands below the picture"
+            assert not (output.get("data", {}).get("text/plain", "").startswith("<Figure")), cell.id
+    assert pictures >= 3
+
+
+def test_executed_in_order_without_errors(document):
+    assert [cell.execution_count for cell in document.code] == list(range(1, len(document.code) + 1))
+    for cell in document.code:
+        for output in cell.outputs:
+            assert output.output_type != "error" and output.get("name") != "stderr", cell.id
+
+
+def test_economy(document):
+    lengths = [len([line for line in cell.source.splitlines() if line.strip()]) for cell in document.code]
+    assert statistics.median(lengths) <= 7
+    assert sum(length <= 15 for length in lengths) >= 0.95 * len(lengths)
+    assert max(lengths) <= 30
+    core = document.section("Setup", "Exercises")
+    assert len([cell for cell in core if cell.cell_type == "code"]) <= 35
+    between = []
+    for cell in core:
+        between = [*between, cell] if cell.cell_type == "markdown" else []
+        assert words(between) <= 120, f"{cell.id}: {words(between)} words without a code cell"
+    total = words([document.cells[0], *core])
+    assert total <= 1500, f"{total} words from the title to the exercises"
+
+
+def test_no_name_is_bound_twice(document):
+    seen = {}
+    for cell in document.code:
+        if "answer" in cell.metadata.get("tags", []):
+            continue
+        for name in bound_names(cell.source):
+            assert name not in seen, f"{name} is bound in {seen[name]} and again in {cell.id}"
+            seen[name] = cell.id
+
+
+def test_small_and_portable(document):
+    text = document.path.read_text(encoding="utf-8")
+    assert len(text) < 1_000_000
+    assert not re.search(r"(?<![\w/.])/(?:home|root|work|tmp|Users|usr)/|[A-Z]:\\\\", text), "absolute path"
+    assert "filterwarnings" not in text and "import matplotlib" not in text
+
+
+def test_numbers_in_prose_are_proven(document):
+    assert document.unproven_numbers() == []
+
+
+def test_predictions_are_resolved(document):
+    source = "\n".join(cell.source for cell in document.code)
+    guesses = re.findall(r"^(\w+) = predict\(", source, re.M)
+    assert len(guesses) >= 3
+    for guess in guesses:
+        asked, told = source.index(f"{guess} = predict("), source.index(f"{guess}.reveal(")
+        assert asked < told
+
+
+def test_exercises(document):
+    section = document.section("Exercises", "What you can do now")
+    kinds = re.findall(r"^### \d (Twiddle|Tweak|Make)", "\n".join(cell.source for cell in section), re.M)
+    assert {"Twiddle", "Tweak", "Make"} <= set(kinds)
+    answers = [cell for cell in section if "answer" in cell.metadata.get("tags", [])]
+    checks = [(cell in answers, re.findall(r'check\("([\w-]+)"', cell.source)) for cell in section]
+    asked = [name for is_answer, names in checks for name in names if not is_answer]
+    assert asked == [name for is_answer, names in checks for name in names if is_answer] and len(asked) >= 3
+    for cell in section:
+        printed = "".join(output.get("text", "") for output in cell.get("outputs", []))
+        if cell in answers:
+            assert cell.metadata["jupyter"]["source_hidden"] and "✓" in printed, cell.id
+        elif "check(" in cell.source:
+            assert "○ Not answered yet" in printed, cell.id
+
+
+def test_explorer_tasks_are_within_bounds(document):
+    ranges = dict(re.findall(r"<b>(\w+)</b> ([^;<]+?)(?:;|\.</p>)", document.output_text()))
+    tasks = re.findall(
+        r"[Ss]et \*\*(\w+)\*\*|\*\*(\w+)\*\* to ([\w.−-]+?)[.,;]?\s", "\n".join(c.source for c in document.prose)
+    )
+    named = {first or second for first, second, _ in tasks}
+    assert ranges and named == set(ranges), "one task for each control"
+    for _, name, value in tasks:
+        if not name:
+            continue
+        low, dots, high = ranges[name].partition(" … ")
+        if dots:
+            assert float(low) <= float(value.replace("−", "-")) <= float(high), (name, value)
+        else:
+            assert value in ranges[name].split(" / "), (name, value)
+
+
+def test_explorer_is_short(document):
+    cells = [cell for cell in document.code if "explorers." in cell.source]
+    assert cells and all(len(cell.source.splitlines()) <= 5 for cell in cells)
+
+
+def test_names_from_helpers_exist(document):
+    modules = {}
+    for node in ast.walk(ast.parse("\n".join(cell.source for cell in document.code))):
+        if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] == "helpers":
+            module = importlib.import_module(node.module)
+            for alias in node.names:
+                if not hasattr(module, alias.name):
+                    importlib.import_module(f"{node.module}.{alias.name}")
+                modules[alias.asname or alias.name] = getattr(module, alias.name)
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
+            assert hasattr(modules[node.value.id], node.attr), f"{node.value.id}.{node.attr}"
+
+
+def test_claims_of_the_lecture_note(document):
+    for number in CLAIMS.get(document.path.name[:2], []):
+        assert len(document.tagged(f"claim-{number}")) == 1, f"claim {number}"
+
+
+def test_close(document):
+    quiz = document.section("Quiz", "Going deeper")
+    answers = re.findall(r"<details><summary>", "\n".join(cell.source for cell in quiz))
+    assert 4 <= len(answers) <= 6
+    references = re.findall(r"^- .+\]\(http", document.section("References")[0].source, re.M)
+    assert 3 <= len(references) <= 6
+    assert len(document.tagged("teacher")) >= 1
+
+
+def test_canonical_form(document):
+    text = document.path.read_text(encoding="utf-8")
+    assert "widget-view" not in text and '"execution"' not in text and '"version"' not in text
+    ids = [cell.id for cell in document.cells]
+    assert len(set(ids)) == len(ids)
+
+
+def test_readme_table():
+    """Each notebook stands in README with its own title and question."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for path in PATHS:
+        title = Document(path).cells[0].source
+        heading = re.match(r"# (.+)", title)[1]
+        question = re.search(r"\*\*Question\.\*\* (.+)", title)[1]
+        assert f"| [{heading}](notebooks/{path.name}) | {question} |" in readme
+    listed = re.findall(r"\(notebooks/([\w.]+)\)", readme)
+    assert set(listed) == {path.name for path in PATHS}, "README links to notebooks that exist"
+
+
+def test_readme_links():
+    for name in ("README.md", "data/README.md"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        for target in re.findall(r"\]\(([^)\s]+)\)", text):
+            if not target.startswith(("http", "#")):
+                assert (ROOT / name).parent.joinpath(target.partition("#")[0]).exists(), target
+
+
+def test_modules_are_short():
+    lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in (ROOT / "helpers").rglob("*.py")}
+    assert max(lines.values()) <= 250, max(lines, key=lines.get)
+
+
+def test_nothing_generated_is_tracked():
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout
+    assert not re.search(r"^(my|class|\.venv|\.cache)/|__pycache__|\.egg-info", tracked, re.M)

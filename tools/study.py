@@ -1,0 +1,90 @@
+"""Make copies of the notebooks to work in, and open them in JupyterLab.
+
+    python tools/study.py                for study: my/, without the teacher's cells
+    python tools/study.py --class        for the projector: class/, with them
+    python tools/study.py --copy-only    make the copies and stop
+
+Other options go to JupyterLab. A copy starts without outputs, so that nothing spoils a prediction. Your files are
+never overwritten: when an original has changed since, a fresh copy is laid beside yours as NAME.new.ipynb.
+"""
+
+import argparse
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def study_copy(original, teacher=False):
+    """The notebook at `original`, outputs cleared, the teacher's cells left out unless `teacher`."""
+    notebook = nbformat.read(original, as_version=4)
+    if not teacher:
+        notebook.cells = [cell for cell in notebook.cells if "teacher" not in cell.metadata.get("tags", [])]
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    notebook.metadata["study_copy"] = digest(notebook)
+    return notebook
+
+
+def digest(notebook):
+    """Hash of the cells' text."""
+    return hashlib.sha256("\0".join(cell.source for cell in notebook.cells).encode()).hexdigest()
+
+
+def lay(original, folder, teacher=False):
+    """Put a copy of `original` into `folder` unless it is there; return the path written, or None."""
+    fresh = study_copy(original, teacher)
+    target = folder / original.name
+    if target.exists():
+        if _made_from(target) == fresh.metadata["study_copy"]:
+            return None
+        target = folder / f"{original.stem}.new.ipynb"
+        if target.exists() and digest(nbformat.read(target, as_version=4)) != _made_from(target):
+            print(f"{target.name} has work of yours in it and stays; move it to get the newest version")
+            return None
+        if target.exists() and _made_from(target) == fresh.metadata["study_copy"]:
+            return None
+    folder.mkdir(exist_ok=True)
+    nbformat.write(fresh, target)
+    return target
+
+
+def _made_from(path):
+    return nbformat.read(path, as_version=4).metadata.get("study_copy")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--class", dest="teacher", action="store_true")
+    parser.add_argument("--copy-only", action="store_true")
+    wanted, lab_options = parser.parse_known_args()
+    folder = ROOT / ("class" if wanted.teacher else "my")
+    for original in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        target = lay(original, folder, wanted.teacher)
+        if target and target.name.endswith(".new.ipynb"):
+            print(f"{original.name} has changed: the new version is {folder.name}/{target.name}, yours is untouched")
+    if wanted.copy_only:
+        return 0
+    first = folder / "00_start_here.ipynb"
+    command = [
+        sys.executable,
+        "-m",
+        "jupyter",
+        "lab",
+        f"--ServerApp.root_dir={ROOT}",
+        "--ServerApp.ip=127.0.0.1",
+    ]
+    quiet = "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"
+    try:
+        return subprocess.run([*command, quiet, *lab_options, str(first)]).returncode
+    except KeyboardInterrupt:  # the usual way to leave JupyterLab
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
