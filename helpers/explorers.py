@@ -6,7 +6,7 @@ from IPython.display import HTML, display
 from helpers import scores as score
 from helpers.figures import start_here
 
-_LAYOUT = {"width": "270px", "margin": "2px 16px 2px 2px"}  # three in a row at 1280 pixels
+_LAYOUT = {"width": "255px", "margin": "2px 10px 2px 2px"}  # three in a row at 1280 pixels
 _STYLE = {"description_width": "initial"}
 
 

@@ -39,13 +39,18 @@ def fit(model, data, *, epochs=5, batch_size=4, learning_rate=1e-2, auxiliary_we
     order = torch.Generator().manual_seed(seed)
     batches = DataLoader(data, batch_size, shuffle=True, generator=order, collate_fn=_collate)
     optimizer = torch.optim.AdamW(model.parameters(), learning_rate)
+    steps = epochs * len(batches)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, learning_rate, total_steps=epochs * len(batches), pct_start=0.25, cycle_momentum=False
+        optimizer,
+        learning_rate,
+        total_steps=max(steps, 8),  # with fewer, its warm-up would have no step at all
+        pct_start=0.25,
+        cycle_momentum=False,
     )
     history = History()
     model.to(memory_format=torch.channels_last).train()
     try:
-        with torch.random.fork_rng(devices=[]), tqdm(total=epochs * len(batches), desc="Training") as bar:
+        with torch.random.fork_rng(devices=[]), tqdm(total=steps, desc="Training") as bar:
             torch.manual_seed(seed)
             for _ in range(epochs):
                 matrix = 0

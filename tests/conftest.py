@@ -1,5 +1,6 @@
 """What the notebook runs need: a patient nbval, and one more cell that moves every widget."""
 
+from collections import defaultdict
 from pathlib import Path
 
 import nbformat
@@ -22,7 +23,11 @@ def pytest_collection_modifyitems(items):
         cell.id = "sweep"
         number = items[place].cell_num + 1
         item = IPyNbCell.from_parent(
-            notebook, name=f"Sweep of the widgets (cell {number})", cell_num=number, cell=cell, options={}
+            notebook,
+            name=f"Sweep of the widgets (cell {number})",
+            cell_num=number,
+            cell=cell,
+            options=defaultdict(bool),
         )
         item.output_timeout = 60
         items.insert(place + 1, item)

@@ -54,14 +54,23 @@ def install_torch(pins, wanted):
     print("torch: no CPU build found, so the default build (large)")
 
 
+def stamp(wanted):
+    """Hash of what decides the content of .venv."""
+    return hashlib.sha256(
+        (ROOT / "pyproject.toml").read_bytes() + Path(__file__).read_bytes() + wanted.encode()
+    ).hexdigest()
+
+
+def up_to_date(wanted):
+    return STAMP.exists() and STAMP.read_text() == stamp(wanted)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--torch", choices=["auto", "cpu", "cuda"], default="auto")
     wanted = parser.parse_args().torch
 
-    text = (ROOT / "pyproject.toml").read_bytes()
-    stamp = hashlib.sha256(text + Path(__file__).read_bytes() + wanted.encode()).hexdigest()
-    if STAMP.exists() and STAMP.read_text() == stamp:
+    if up_to_date(wanted):
         return 0
     if sys.version_info < (3, 11):  # noqa: UP036  it may be started by any Python
         print(f"Python 3.11 or newer is needed; this is {platform.python_version()}", file=sys.stderr)
@@ -77,10 +86,10 @@ def main():
             shutil.rmtree(VENV, ignore_errors=True)
             return 1
     print("Installing into .venv (about two minutes, 1.5 GB) …", flush=True)
-    install_torch(torch_pins(tomllib.loads(text.decode())), wanted)
+    install_torch(torch_pins(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))), wanted)
     if not pip_install("-e", f"{ROOT}[test]"):
         return 1
-    STAMP.write_text(stamp)
+    STAMP.write_text(stamp(wanted))
     return 0
 
 

@@ -12,7 +12,7 @@ def confusion(matrix, names):
     figure, axis = subplots(height=0.75 * size + 1.7)
     share = matrix / matrix.sum(dim=1, keepdim=True).clamp(min=1)
     with rc_context(STYLE):
-        axis.imshow(share, cmap="Blues", vmin=0, vmax=1.6, aspect="auto")
+        axis.imshow(share.numpy(), cmap="Blues", vmin=0, vmax=1.6, aspect="auto")
         for row in range(size):
             for column in range(size):
                 weight = "bold" if row == column else "normal"
