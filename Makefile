@@ -1,4 +1,4 @@
-# make setup · lab · class · test · check · notebooks · results      (TORCH=cuda for the default build of torch)
+# make setup · lab · class · test · test-long · check · notebooks · results      (TORCH=cuda for the default build of torch)
 PYTHON ?= python3
 TORCH ?= auto
 PORT ?= 8888
@@ -6,7 +6,7 @@ OPTS ?=
 VENV = .venv/bin/python
 NBVAL = --nbval --nbval-current-env --nbval-cell-timeout=300 --nbval-sanitize-with tests/sanitize.cfg
 
-.PHONY: setup lab class test check notebooks results
+.PHONY: setup lab class test test-long check notebooks results
 
 setup:            ## create .venv and install; does nothing when nothing changed
 	@$(PYTHON) tools/setup.py --torch $(TORCH)
@@ -19,6 +19,9 @@ class: setup      ## teach: copies with the teacher's cells in class/, in Jupyte
 
 test: setup       ## everything, two at a time, one torch thread each
 	OMP_NUM_THREADS=1 $(VENV) -m pytest $(NBVAL) -n 2 --dist loadfile notebooks tests
+
+test-long: setup  ## the same, and thousands of random networks, and helpers broken on purpose
+	LONG_TESTS=1 OMP_NUM_THREADS=1 $(VENV) -m pytest $(NBVAL) -n 2 --dist loadfile notebooks tests
 
 check: setup      ## style and documents alone, in seconds
 	@$(VENV) -m ruff check .

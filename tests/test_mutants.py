@@ -1,0 +1,35 @@
+"""Break a helper on purpose: a notebook must notice. Long, so only with LONG_TESTS=1 (`make test-long`)."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+MUTANTS = {  # file: (right, broken, notebook that notices)
+    "scores.py": ("sum(dim=1) - intersection)", "sum(dim=1))", "00_start_here"),
+    "networks.py": ("x = F.max_pool2d(x, 2)", "x = F.avg_pool2d(x * 0, 2)", "00_start_here"),
+    "training.py": ("optimizer.step()", "pass", "00_start_here"),
+    "datasets.py": ("label[window].flip(flips)", "label[window]", "00_start_here"),
+    "explorers.py": ('"mean IoU": score.mean_iou(matrix)', '"mean IoU": score.mean_accuracy(matrix)', "00_start_here"),
+    "exercises/__init__.py": ("elif given and _same(", "elif given and not _same(", "00_start_here"),
+}
+
+
+@pytest.mark.skipif(not os.environ.get("LONG_TESTS"), reason="long: make test-long")
+@pytest.mark.parametrize("file", MUTANTS)
+def test_a_notebook_notices(file, tmp_path):
+    right, broken, notebook = MUTANTS[file]
+    for folder in ("helpers", "data", "notebooks", "tests"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    mutated = tmp_path / "helpers" / file
+    text = mutated.read_text(encoding="utf-8")
+    assert text.count(right) == 1, f"{right!r} must occur once in {file}"
+    mutated.write_text(text.replace(right, broken), encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "--nbval", "--nbval-current-env", "--nbval-cell-timeout=300"]
+    command += ["--nbval-sanitize-with", "tests/sanitize.cfg", f"notebooks/{notebook}.ipynb"]
+    environment = os.environ | {"PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1 and "FAILED" in done.stdout, done.stdout[-2000:]
