@@ -24,8 +24,8 @@ def scores(image, label, names, tolerance=2):
         }
         return start_here.score_view(image, label, prediction, values, swaps=len(names) > 2)
 
-    controls = [_slider("shift", 0, 12), _slider("grow", -6, 6, 0), _choice("drop", ["nothing", *names[1:]])]
-    _explore(draw, controls, "A perfect prediction to begin with; the scores fall as you spoil it.")
+    controls = [_slider("shift", 0, 12, 4), _slider("grow", -6, 6, 0), _choice("drop", ["nothing", *names[1:]])]
+    _explore(draw, controls, "Moved by 4 pixels, nearly every pixel is still right, but few outline pixels are.")
 
 
 def _slider(name, low, high, value=None, step=1):
