@@ -10,8 +10,13 @@ import torch
 from PIL import Image
 
 from helpers import DATA
+from helpers.folders import CamVid, Folder  # noqa: F401
+from helpers.photographs import PHOTOGRAPH_CLASSES, PHOTOGRAPHS, photograph  # noqa: F401
+from helpers.textures import TEXTURES, texture_mosaics  # noqa: F401
 
-VOID = 255
+# The two pictures that go through the whole series.
+HERO_PHOTOGRAPH = "cat"
+HERO_SCENE = 5  # of scenes.make(…, seed="test")
 
 
 def coins():

@@ -8,8 +8,14 @@ import pytest
 import torch
 from ipywidgets.widgets.widget import _instances
 
-from helpers import datasets, explorers, figures
+from helpers import datasets, explorers, figures, scenes
 from helpers.figures import masks, start_here, svg
+
+
+def present(name):
+    """The classes in a labelled photograph."""
+    indices = datasets.photograph(name)[1].unique().tolist()
+    return [datasets.PHOTOGRAPH_CLASSES[index] for index in indices if index != 255]
 
 
 def parsed(text):
@@ -39,9 +45,21 @@ def test_colours_give_void_its_own():
     assert len({tuple(colour) for colour in figures.colours(label, ["table", "coin"])[0]}) == 3
 
 
-def test_class_looks_differ_without_colour():
-    hatches = [hatch for _, hatch in figures.CLASSES.values()]
-    assert len(set(hatches)) == len(hatches)
+@pytest.mark.parametrize(
+    "names",
+    [("table", "coin"), scenes.CLASSES, datasets.TEXTURES, *map(present, datasets.PHOTOGRAPHS)],
+    ids=["coins", "scenes", "textures", *datasets.PHOTOGRAPHS],
+)
+def test_class_looks_differ_without_colour(names):
+    looks = [figures.CLASSES[name] for name in names]
+    assert len({hatch for _, hatch in looks}) == len({colour for colour, _ in looks}) == len(names)
+
+
+def test_gallery_names_what_it_shows():
+    scene, label = scenes.make(6, seed="test")[datasets.HERO_SCENE]
+    figure = figures.gallery({"scene": (scene, label, scenes.CLASSES)})
+    assert {text.get_text() for text in figure.axes[1].texts} == set(scenes.CLASSES[1:])  # the hero scene has them all
+    assert len(figures.png(figure)) > 10_000
 
 
 def test_svg_text_is_escaped():

@@ -7,9 +7,9 @@ import json
 
 import torch
 
-from helpers import DATA, datasets, scores
+from helpers import DATA, datasets, scenes, scores
 from helpers.networks import UNet
-from helpers.training import fit, segment
+from helpers.training import evaluate, fit, segment
 
 
 def coins(seed):
@@ -24,6 +24,23 @@ def coins(seed):
     return {"coin_iou": scores.iou(matrix)[1].item()}
 
 
+def mosaics(seed):
+    """Mean IoU of a U-Net on texture mosaics: trained on left halves of the photographs, tested on right halves."""
+    torch.manual_seed(seed)
+    net = UNet(in_channels=3, classes=3)
+    fit(net, datasets.texture_mosaics(256, seed=seed, split="train"), epochs=4, seed=seed)
+    return {"mean_iou": scores.mean_iou(evaluate(net, datasets.texture_mosaics(128, split="test")))}
+
+
+def aerial(seed):
+    """Mean IoU, and IoU per class, of a U-Net on 128 test scenes after 8 epochs over 256 training scenes."""
+    torch.manual_seed(seed)
+    net = UNet(in_channels=3, classes=len(scenes.CLASSES))
+    fit(net, scenes.make(256, seed="train"), epochs=8, seed=seed)
+    matrix = evaluate(net, scenes.make(128, seed="test"))
+    return {"mean_iou": scores.mean_iou(matrix)} | dict(zip(scenes.CLASSES, scores.iou(matrix).tolist(), strict=True))
+
+
 def store(name, run, seeds=range(5)):
     """Run once for each seed, and write {figure: [value for each seed]}."""
     runs = [run(seed) for seed in seeds]
@@ -36,3 +53,5 @@ def store(name, run, seeds=range(5)):
 if __name__ == "__main__":
     torch.set_num_threads(1)
     store("coins", coins)
+    store("mosaics", mosaics)
+    store("scenes", aerial)
