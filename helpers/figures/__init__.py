@@ -26,10 +26,15 @@ LINES = [
 
 # One class, one look, in the whole series: colour and hatch.
 CLASSES = {
-    "table": ("#EDEDED", ""),
-    "coin": (ORANGE, "////"),
-    "void": ("#222222", "...."),
-}
+    "table": ("#EDEDED", ""), "coin": (ORANGE, "////"),
+    "ground": ("#E8DFC8", ""), "lake": (SKY, "---"), "reservoir": (BLUE, "xxx"), "house": ("#F2A48B", "///"),
+    "hall": ("#B5434F", "\\\\\\"), "tree": (GREEN, "..."), "road": ("#555555", "|||"),
+    "brick": ("#D98A6A", "---"), "grass": ("#8CC08C", "///"), "gravel": ("#A9A9C9", "ooo"),
+    "background": ("#EDEDED", ""), "person": (SKY, "///"), "helmet": (ORANGE, "..."), "cat": (SKY, "///"),
+    "cat's eye": (ORANGE, "..."), "cup": (SKY, "///"), "saucer": (ORANGE, "..."), "spoon": (GREEN, "xxx"),
+    "camera": (ORANGE, "..."), "tripod": (GREEN, "xxx"), "rocket": (RED, "---"), "tower": (PINK, "|||"),
+    "void": ("#222222", ""),
+}  # fmt: skip
 
 STYLE = {
     "font.size": 13,
@@ -97,6 +102,25 @@ def panels(items, names=()):
                 looks.append(("void", *CLASSES["void"]))
             handles = [Patch(facecolor=c, hatch=h, edgecolor=INK, label=name) for name, c, h in looks]
             figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    return figure
+
+
+def gallery(items):
+    """Labelled pictures in a row, each above its label map. `items`: {title: (image, label, names of its classes)}."""
+    figure, axes = subplots(2, len(items), height=2 * WIDTH / len(items), squeeze=False)
+    with rc_context(STYLE):
+        for (above, below), (title, (image, label, names)) in zip(axes.T, items.items(), strict=True):
+            above.imshow(image.permute(1, 2, 0).numpy())
+            above.set_title(title)
+            _draw_map(below, np.asarray(label), names)
+            for index in set(label.unique().tolist()) & set(range(1, len(names))):
+                rows, columns = (label == index).nonzero().T
+                place = (rows - rows.float().mean()).pow(2).add((columns - columns.float().mean()).pow(2)).argmin()
+                look = {"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8}
+                below.text(columns[place], rows[place], names[index], size=9, ha="center", va="center", bbox=look)
+            for axis in (above, below):
+                axis.set(xticks=[], yticks=[])
+            below.set_xlabel(f"{label.shape[0]}×{label.shape[1]} pixels", size=11)
     return figure
 
 
