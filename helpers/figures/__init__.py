@@ -7,6 +7,7 @@ import io
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from IPython.display import HTML, display
 from matplotlib import rc_context
 from matplotlib.figure import Figure
@@ -113,15 +114,23 @@ def gallery(items):
             above.imshow(image.permute(1, 2, 0).numpy())
             above.set_title(title)
             _draw_map(below, np.asarray(label), names)
-            for index in set(label.unique().tolist()) & set(range(1, len(names))):
-                rows, columns = (label == index).nonzero().T
-                place = (rows - rows.float().mean()).pow(2).add((columns - columns.float().mean()).pow(2)).argmin()
+            for index in set(label.unique().tolist()) & {i for i, name in enumerate(names) if CLASSES[name][1]}:
+                y, x = _deep_inside(label == index)
                 look = {"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8}
-                below.text(columns[place], rows[place], names[index], size=9, ha="center", va="center", bbox=look)
+                below.text(x, y, names[index], size=10, ha="center", va="center", bbox=look)
             for axis in (above, below):
                 axis.set(xticks=[], yticks=[])
+                axis.spines[:].set_visible(False)
             below.set_xlabel(f"{label.shape[0]}×{label.shape[1]} pixels", size=11)
     return figure
+
+
+def _deep_inside(mask):
+    """A pixel (row, column) of a mask that is far from its edge: what is left last when the edge is eaten away."""
+    left = mask[None].float()
+    while left.any():
+        last, left = left, 1 - F.max_pool2d(1 - F.pad(left, (1, 1, 1, 1)), 3, 1)
+    return last[0].nonzero()[0].tolist()
 
 
 def colours(label, names):
