@@ -70,18 +70,14 @@ def main():
             print(f"{original.name} has changed: the new version is {folder.name}/{target.name}, yours is untouched")
     if wanted.copy_only:
         return 0
-    first = folder / "00_start_here.ipynb"
-    command = [
-        sys.executable,
-        "-m",
-        "jupyter",
-        "lab",
+    options = [
         f"--ServerApp.root_dir={ROOT}",
         "--ServerApp.ip=127.0.0.1",
+        f"--LabApp.default_url=/lab/tree/{folder.name}/00_start_here.ipynb",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]
-    quiet = "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"
     try:
-        return subprocess.run([*command, quiet, *lab_options, str(first)]).returncode
+        return subprocess.run([sys.executable, "-m", "jupyter", "lab", *options, *lab_options]).returncode
     except KeyboardInterrupt:  # the usual way to leave JupyterLab
         return 0
 
