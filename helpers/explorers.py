@@ -25,7 +25,9 @@ def scores(image, label, names, tolerance=2):
         return start_here.score_view(image, label, prediction, values, swaps=len(names) > 2)
 
     controls = [_slider("shift", 0, 12, 4), _slider("grow", -6, 6, 0), _choice("drop", ["nothing", *names[1:]])]
-    _explore(draw, controls, "Moved by 4 pixels, nearly every pixel is still right, but few outline pixels are.")
+    _explore(
+        draw, controls, "At the start, moved by 4 pixels: the accuracy is 0.93, the boundary score below one half."
+    )
 
 
 def _slider(name, low, high, value=None, step=1):

@@ -33,6 +33,17 @@ def pytest_collection_modifyitems(items):
         items.insert(place + 1, item)
 
 
+def pytest_terminal_summary(terminalreporter):
+    """The time budget, reported: seconds that each notebook took."""
+    seconds = defaultdict(float)
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if ".ipynb::" in getattr(report, "nodeid", ""):
+                seconds[report.nodeid.partition("::")[0]] += getattr(report, "duration", 0)
+    for name, spent in sorted(seconds.items()):
+        terminalreporter.write_line(f"{name}: {spent:.0f} s")
+
+
 @pytest.fixture(scope="session")
 def root():
     return ROOT

@@ -114,7 +114,9 @@ def _results(exercise, answer):
 
 def _diagnosis(exercise, given):
     if all(result is None for result in given):
-        return "The answer is None: is a `return` missing?"
+        return "The answer is None: " + ("is a `return` missing?" if exercise.cases else "type a value.")
+    if not exercise.cases and isinstance(exercise.right, int) and not isinstance(given[0], (int, float)):
+        return f"One number is asked for, but this is a {type(given[0]).__name__}."
     for text, mistake in exercise.mistakes.items():
         if _same(given, _results(exercise, mistake)[0], exercise.tolerance):
             return text

@@ -1,6 +1,9 @@
 """The exercises of 00_start_here."""
 
+import itertools
+
 import torch
+import torch.nn.functional as F
 
 from helpers import scores
 from helpers.exercises import EXERCISES, Exercise
@@ -11,16 +14,21 @@ def _iou(matrix):
     return scores.iou(matrix)[1].item()
 
 
-def _outline(label):
-    """The obvious loop: a pixel is on the outline when one of its four neighbours has another class."""
+_FOUR = [(-1, 0), (1, 0), (0, -1), (0, 1)]
+
+
+def _near_other(label, neighbours):
+    """The obvious loop: True where one of the neighbours (steps down, steps right) has another class."""
     height, width = label.shape
     result = torch.zeros(height, width, dtype=torch.bool)
-    for y in range(height):
-        for x in range(width):
-            for near_y, near_x in ((y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)):
-                if 0 <= near_y < height and 0 <= near_x < width and label[near_y, near_x] != label[y, x]:
-                    result[y, x] = True
+    for y, x, (down, right) in itertools.product(range(height), range(width), neighbours):
+        if 0 <= y + down < height and 0 <= x + right < width:
+            result[y, x] |= label[y + down, x + right] != label[y, x]
     return result
+
+
+def _outline(label):
+    return _near_other(label, _FOUR)
 
 
 def _one_sided(label):
@@ -64,6 +72,12 @@ EXERCISES["coin-iou"] = Exercise(
         "The intersection is counted twice in the union: subtract it once.": (
             lambda m: (m[1, 1] / (m[1].sum() + m[:, 1].sum())).item()
         ),
+        "This is Dice (F1): twice the intersection over the sum of both. Divide the intersection by the union.": (
+            lambda m: (2 * m[1, 1] / (m[1].sum() + m[:, 1].sum())).item()
+        ),
+        "The union lacks the intersection: all pixels that are coin in at least one map belong to it.": (
+            lambda m: (m[1, 1] / (m[0, 1] + m[1, 0])).item()
+        ),
         "This is the IoU of the table. The coin is class 1.": lambda m: scores.iou(m)[0].item(),
         "This is the mean IoU. Return the IoU of the coin alone.": scores.mean_iou,
     },
@@ -78,6 +92,18 @@ EXERCISES["outline"] = Exercise(
     mistakes={
         "Only one side of each edge is marked: look at the left and upper neighbours too.": _one_sided,
         "`roll` wraps around: the frame of the picture is marked where an object touches it.": _rolled,
+        "Only the object's side is marked: the pixels next to it, outside, have another neighbour too.": (
+            lambda label: _outline(label) & (label > 0)
+        ),
+        "Only the outer side is marked: the object's own edge pixels have another neighbour too.": (
+            lambda label: _outline(label) & (label == 0)
+        ),
+        "Diagonal neighbours are counted too: look up, down, left and right only.": (
+            lambda label: _near_other(label, [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1)])
+        ),
+        "The frame is counted as another class: a neighbour outside of the picture does not exist.": (
+            lambda label: _near_other(F.pad(label, (1, 1, 1, 1), value=-1), _FOUR)[1:-1, 1:-1]
+        ),
         "These are the objects themselves, not their outlines.": lambda label: label > 0,
         "Inside and outside are exchanged: mark the pixels that do have a different neighbour.": (
             lambda label: ~_outline(label)

@@ -37,6 +37,9 @@ CLASSES = {
     "void": ("#222222", ""),
 }  # fmt: skip
 
+# How a wrong pixel is painted: the two shades of its pattern.
+ERRORS = {"missed": (BLUE, "#003A5C"), "added": (RED, "#F6C3A0"), "swapped": (PINK, "#F0D3E4")}
+
 STYLE = {
     "font.size": 13,
     "axes.titlesize": 14,
@@ -84,10 +87,11 @@ def subplots(*shape, height=4.0, **options):
         return figure, figure.subplots(*shape, **options)
 
 
-def panels(items, names=()):
-    """Pictures side by side. `items`: {title: image (3, H, W) or label map (H, W)}; `names`: classes of the maps."""
+def panels(items, names=(), errors=False):
+    """Pictures side by side. `items`: {title: image (3, H, W) or label map (H, W)}; `names`: classes of the maps;
+    `errors`: explain the marks of `mark_errors` too."""
     tallest = max(item.shape[-2] / item.shape[-1] for item in items.values())
-    height = (WIDTH / len(items) - 0.6) * tallest + (1.6 if names else 1.2)
+    height = (WIDTH / len(items) - 0.6) * tallest + (1.6 if names or errors else 1.2)
     figure, axes = subplots(1, len(items), height=min(height, 5), squeeze=False)
     with rc_context(STYLE):
         for axis, (title, item) in zip(axes[0], items.items(), strict=True):
@@ -97,11 +101,14 @@ def panels(items, names=()):
                 _draw_map(axis, np.asarray(item), names)
             axis.set(title=title, xlabel="x (pixels)", ylabel="y (pixels)" if axis is axes[0][0] else "")
             axis.locator_params(nbins=5)
-        if names:
-            looks = [(name, *CLASSES[name]) for name in names]
-            if any(item.ndim == 2 and (np.asarray(item) == 255).any() for item in items.values()):
-                looks.append(("void", *CLASSES["void"]))
-            handles = [Patch(facecolor=c, hatch=h, edgecolor=INK, label=name) for name, c, h in looks]
+        looks = [(name, *CLASSES[name]) for name in names]
+        if names and any(item.ndim == 2 and (np.asarray(item) == 255).any() for item in items.values()):
+            looks.append(("void", *CLASSES["void"]))
+        handles = [Patch(facecolor=c, hatch=h, edgecolor=INK, label=name) for name, c, h in looks]
+        if errors:
+            kinds = (("missed", "///"), ("added", "xxx"))
+            handles += [Patch(facecolor=ERRORS[k][0], hatch=h, edgecolor=ERRORS[k][1], label=k) for k, h in kinds]
+        if handles:
             figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     return figure
 
@@ -137,7 +144,7 @@ def colours(label, names):
     """The class colours of a label map (H, W), as a float array (H, W, 3)."""
     table = np.zeros((256, 3))
     for index, name in [*enumerate(names), (255, "void")]:
-        table[index] = [int(CLASSES[name][0][at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        table[index] = _rgb(CLASSES[name][0])
     return table[np.asarray(label)]
 
 
@@ -151,21 +158,25 @@ def _draw_map(axis, label, names):
 
 
 def mark_errors(image, label, prediction):
-    """The image (3, H, W), greyed, with wrong pixels painted: missed (blue stripes), added (red checks), swapped
+    """The image (3, H, W), greyed, with every wrong pixel painted: missed (blue stripes), added (red checks), swapped
     between two objects (pink). Class 0 is the background; void pixels are right whatever is predicted."""
-    grey = 0.35 + 0.65 * image.mean(0, keepdim=True).expand(3, -1, -1)
-    marked = grey.clone()
+    marked = 0.35 + 0.65 * image.mean(0, keepdim=True).expand(3, -1, -1)
+    marked = marked.clone()
     y, x = torch.meshgrid(*map(torch.arange, label.shape), indexing="ij")
     wrong = (label != prediction) & (label != 255)
-    kinds = {
-        BLUE: wrong & (prediction == 0) & ((x + y) % 4 < 3),
-        RED: wrong & (label == 0) & ((x // 2 + y // 2) % 2 == 0),
-        PINK: wrong & (label != 0) & (prediction != 0),
-    }
-    for colour, where in kinds.items():
-        rgb = torch.tensor([int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)])
-        marked[:, where] = rgb[:, None]
+    stripes, checks = (x + y) % 6 < 3, (x // 3 + y // 3) % 2 == 0
+    for (dark, light), where, pattern in (
+        (ERRORS["missed"], wrong & (prediction == 0), stripes),
+        (ERRORS["added"], wrong & (label == 0), checks),
+        (ERRORS["swapped"], wrong & (label != 0) & (prediction != 0), checks),
+    ):
+        marked[:, where & pattern] = _rgb(dark)[:, None]
+        marked[:, where & ~pattern] = _rgb(light)[:, None]
     return marked
+
+
+def _rgb(colour):
+    return torch.tensor([int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)])
 
 
 def curves(x, lines, *, xlabel, ylabel, title="", height=3.6, logx=False):

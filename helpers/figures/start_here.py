@@ -2,7 +2,9 @@
 
 import math
 
-from helpers.figures import BLUE, INK, ORANGE, PINK, RED, STYLE, mark_errors, rc_context, subplots
+import torch
+
+from helpers.figures import BLUE, INK, ORANGE, STYLE, mark_errors, rc_context, subplots
 from helpers.figures.svg import document, picture, rectangle, text
 
 
@@ -37,10 +39,8 @@ def score_view(image, label, prediction, scores, swaps=True):
     shown = 540 * height / width
     named = ", ".join(f"{name} {value:.2f}" for name, value in scores.items())
     parts = [picture(mark_errors(image, label, prediction), 0, 0, 540, shown)]
-    legend = [(BLUE, "missed (stripes)"), (RED, "added (checks)"), (PINK, "swapped (solid)")]
-    for place, (colour, name) in enumerate(legend[: 3 if swaps else 2]):
-        parts.append(rectangle(170 * place, shown + 12, 16, 16, fill=colour))
-        parts.append(text(170 * place + 24, shown + 26, name))
+    for place, kind in enumerate(["missed", "added", "swapped"][: 3 if swaps else 2]):
+        parts += [_swatch(kind, 130 * place, shown + 10), text(130 * place + 30, shown + 27, kind)]
     for place, (name, value) in enumerate(scores.items()):
         y = 30 + 78 * place
         parts.append(text(570, y, name, size=17))
@@ -50,17 +50,27 @@ def score_view(image, label, prediction, scores, swaps=True):
     return document(900, max(shown + 34, 40 + 78 * len(scores)), parts, title=f"Errors on the picture; {named}")
 
 
+def _swatch(kind, x, y):
+    """The pattern of one kind of error, as `mark_errors` paints it."""
+    label, prediction = (torch.full((12, 12), int(kind != other)) for other in ("added", "missed"))
+    return picture(mark_errors(torch.zeros(3, 12, 12), label, prediction + (kind == "swapped")), x, y, 22, 22)
+
+
 def stages(shapes):
     """The blocks of a network as boxes: height is the map's height, width is the number of channels, both in log scale.
 
-    `shapes`: (C, H, W) of each block, in order.
+    `shapes`: (C, H, W) of each block, in order; dashed lines join the first with the last, and so on: the skips.
     """
-    parts, x = [], 10
+    parts, x, tops = [], 10, []
     for channels, height, width in shapes:
         box_height, box_width = 34 * math.log2(height) - 90, 14 * math.log2(channels)
-        top = 100 - box_height / 2
+        top = 118 - box_height / 2
         parts.append(rectangle(x, top, box_width, box_height, fill="#D6E8F5", stroke=BLUE, stroke_width=2))
-        parts.append(text(x + box_width / 2, 222, f"{channels} ch", anchor="middle", weight="bold"))
-        parts.append(text(x + box_width / 2, 244, f"{height}×{width}", anchor="middle", size=14))
+        parts.append(text(x + box_width / 2, 240, f"{channels} ch", anchor="middle", weight="bold"))
+        parts.append(text(x + box_width / 2, 262, f"{height}×{width}", anchor="middle", size=14))
+        tops.append((x + box_width / 2, top))
         x += box_width + 70
-    return document(x, 250, parts, title="The maps inside the network, block by block")
+    for (left, height), (right, _) in zip(tops[: len(tops) // 2], reversed(tops), strict=False):
+        path = f"M{left},{height} C{left},{height - 34} {right},{height - 34} {right},{height - 2}"
+        parts.append(f'<path d="{path}" fill="none" stroke="{INK}" stroke-width="1.5" stroke-dasharray="5 4"/>')
+    return document(x, 266, parts, title="The maps inside the network, block by block")
