@@ -1,10 +1,12 @@
 """Widgets to play with: each binds its controls to one drawing function, and holds no drawing of its own."""
 
 import ipywidgets as widgets
+import torch
+import torch.nn.functional as F
 from IPython.display import HTML, display
 
 from helpers import scores as score
-from helpers.figures import start_here
+from helpers.figures import output_sizes, start_here
 
 _LAYOUT = {"width": "255px", "margin": "2px 10px 2px 2px"}  # three in a row at 1280 pixels
 _STYLE = {"description_width": "initial"}
@@ -30,6 +32,33 @@ def scores(image, label, names, tolerance=2):
     )
 
 
+def convolution():
+    """Any convolution, forward or transposed, one output or input cell after the other."""
+    case = [("input", 3, 12, 6), ("kernel", 1, 5, 3), ("stride", 1, 4, 2), ("padding", 0, 4, 1), ("dilation", 1, 4)]
+    step, play = _slider("step", 1, 9, 5), widgets.Play(min=1, max=9, value=5, interval=600, layout={"margin": "2px"})
+    widgets.jslink((play, "value"), (step, "value"))
+    controls = [*(_slider(*bounds) for bounds in case), _choice("kind", ["convolution", "transposed"]), step]
+
+    def draw(step, **case):
+        output, message = _measured(**case)
+        cells = max(1, output if case["kind"] == "convolution" else case["input"]) ** 2
+        controls[-1].max = play.max = cells
+        return output_sizes.arithmetic(**case, output=output, message=message, step=min(step, cells))
+
+    finding = "One output cell (blue) reads nine cells (dots); the hatched row and column are never read."
+    _explore(draw, controls, finding, play)
+
+
+def _measured(input, kernel, stride, padding, dilation, kind):
+    """(output size, "") as torch finds it for shapes without numbers, or (0, torch's message)."""
+    operator = F.conv2d if kind == "convolution" else F.conv_transpose2d
+    x, weight = (torch.empty(1, 1, size, size, device="meta") for size in (input, kernel))
+    try:
+        return operator(x, weight, stride=stride, padding=padding, dilation=dilation).shape[-1], ""
+    except RuntimeError as error:
+        return 0, str(error)
+
+
 def _slider(name, low, high, value=None, step=1):
     value = low if value is None else value
     return widgets.IntSlider(value, low, high, step, description=name, layout=_LAYOUT, style=_STYLE)
@@ -39,8 +68,8 @@ def _choice(name, options):
     return widgets.Dropdown(options=options, description=name, layout=_LAYOUT, style=_STYLE)
 
 
-def _explore(draw, controls, finding):
-    """Show `controls` above the SVG that `draw(**values)` returns, and redraw on every move.
+def _explore(draw, controls, finding, *extra):
+    """Show `controls` (and `extra` widgets) above the SVG that `draw(**values)` returns; redraw on every move.
 
     A page without a kernel shows the first state as a still picture, with the range of each control.
     """
@@ -52,7 +81,7 @@ def _explore(draw, controls, finding):
     for control in controls:
         control.observe(redraw, "value")
     redraw()
-    box = widgets.VBox([widgets.HBox(controls, layout=widgets.Layout(flex_flow="row wrap")), view])
+    box = widgets.VBox([widgets.HBox([*controls, *extra], layout=widgets.Layout(flex_flow="row wrap")), view])
     live = box._repr_mimebundle_()["application/vnd.jupyter.widget-view+json"]
     still = {"image/svg+xml": view.value, "text/plain": finding}
     display(

@@ -96,7 +96,7 @@ def test_messages_name_the_kind_of_mistake(said):
 
 
 def test_unknown_exercise():
-    with pytest.raises(ValueError, match="there is no exercise 'nothing'; there are 'shift'"):
+    with pytest.raises(ValueError, match=r"there is no exercise 'nothing'; there are .*'shift'"):
         check("nothing", 1)
 
 

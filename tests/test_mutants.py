@@ -14,6 +14,8 @@ MUTANTS = {  # file: (right, broken, notebook that notices)
     "training.py": ("optimizer.step()", "pass", "00_start_here"),
     "datasets.py": ("label[window].flip(flips)", "label[window]", "00_start_here"),
     "explorers.py": ('"mean IoU": score.mean_iou(matrix)', '"mean IoU": score.mean_accuracy(matrix)', "00_start_here"),
+    "figures/output_sizes.py": ("stride * place for", "place for", "01_output_sizes"),
+    "exercises/output_sizes.py": ("start + d * (k - 1) <", "start + d * k <", "01_output_sizes"),
     "exercises/__init__.py": ("elif given and _same(", "elif given and not _same(", "00_start_here"),
 }
 

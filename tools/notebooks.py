@@ -32,6 +32,7 @@ def execute(path):
         notebook,
         timeout=300,
         record_timing=False,
+        coalesce_streams=True,  # however the prints arrive
         store_widget_state=False,
         resources={"metadata": {"path": str(path.parent)}},
     ).execute()

@@ -179,8 +179,8 @@ def _rgb(colour):
     return torch.tensor([int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)])
 
 
-def curves(x, lines, *, xlabel, ylabel, title="", height=3.6, logx=False):
-    """Lines over one axis, each with its own colour, marker and dash. `lines`: {name: values}."""
+def curves(x, lines, *, xlabel, ylabel, title="", height=3.6, logx=False, steps=False):
+    """Lines (or `steps`) over one axis, each with its own colour, marker and dash. `lines`: {name: values}."""
     figure, axis = subplots(height=height)
     with rc_context(STYLE):
         for (name, values), (colour, marker, dash) in zip(lines.items(), LINES, strict=False):
@@ -191,6 +191,7 @@ def curves(x, lines, *, xlabel, ylabel, title="", height=3.6, logx=False):
                 marker=marker,
                 linestyle=dash,
                 label=name,
+                drawstyle="steps-mid" if steps else "default",
                 markevery=max(1, len(x) // 12),
             )
         if logx:
