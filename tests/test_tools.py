@@ -59,6 +59,28 @@ def test_study_copy_is_never_overwritten(original, tmp_path):
     assert study.lay(original, folder) is None and "work in the new one" in fresh.read_text()
 
 
+def test_a_damaged_copy_does_not_stop_the_others(original, tmp_path):
+    mine = study.lay(original, tmp_path / "my")
+    mine.write_text("")
+    assert study.lay(original, tmp_path / "my").name == "00_title.new.ipynb" and mine.read_text() == ""
+
+
+def test_contents_of_the_study_copies(tmp_path):
+    """In the copies, Contents leads to the copies, not to the originals with their answers."""
+    study.contents(tmp_path)
+    text = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "](00_start_here.ipynb)" in text and "notebooks/" not in text
+    copy = study.study_copy(ROOT / "notebooks" / "00_start_here.ipynb")
+    assert "](README.md)" in copy.cells[0].source and "](../README.md)" not in copy.cells[-1].source
+
+
+def test_setup_notices_a_moved_folder(monkeypatch, tmp_path):
+    before = setup.stamp("auto")
+    monkeypatch.setattr(setup, "ROOT", tmp_path)
+    (tmp_path / "pyproject.toml").write_bytes((ROOT / "pyproject.toml").read_bytes())
+    assert setup.stamp("auto")[0] != before[0] and setup.stamp("auto")[1:] == before[1:]
+
+
 def test_canonical_form_drops_what_changes():
     widget = {notebooks.WIDGET: {"model_id": "1"}, "text/plain": "bar"}
     still = {notebooks.WIDGET: {"model_id": "1"}, "text/plain": "alt", "image/svg+xml": "<svg/>"}
@@ -138,8 +160,12 @@ def test_choice_of_torch(monkeypatch, capsys, available, wanted, system, card, c
 
 
 def test_torch_pins_come_from_the_one_list():
-    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    assert set(setup.torch_pins(pyproject)) == {"torch", "torchvision"}
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    listed = tomllib.loads(text)["project"]["dependencies"]
+    pins = setup.torch_pins(text)
+    assert set(pins) == {"torch", "torchvision"} and {f"{name}=={version}" for name, version in pins.items()} <= set(
+        listed
+    )
 
 
 def test_environment_carries_no_second_list():

@@ -6,13 +6,13 @@ python tools/setup.py --torch cuda the default build of torch
 
 import argparse
 import hashlib
+import json
 import os
 import platform
 import re
 import shutil
 import subprocess
 import sys
-import tomllib
 import venv
 from pathlib import Path
 
@@ -25,15 +25,18 @@ CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 
 def pip_install(*arguments, quiet=False):
     """Run pip in .venv; True when it succeeded."""
+    return works(PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "-qq", *arguments, quiet=quiet)
+
+
+def works(*command, quiet=True):
+    """Run a command; True when it is there and succeeded."""
     output = subprocess.DEVNULL if quiet else None
-    command = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "-qq", *arguments]
-    return subprocess.run(command, stdout=output, stderr=output).returncode == 0
+    return shutil.which(command[0]) is not None and not subprocess.run(command, stdout=output, stderr=output).returncode
 
 
 def torch_pins(pyproject):
-    """{'torch': '2.13.0', 'torchvision': '0.28.0'}, from the one list of dependencies."""
-    listed = (re.fullmatch(r"(torch|torchvision)==(\S+)", d) for d in pyproject["project"]["dependencies"])
-    return dict(match.groups() for match in listed if match)
+    """{'torch': '2.13.0', 'torchvision': '0.28.0'}, from the text of the one list of dependencies."""
+    return dict(re.findall(r'"(torch|torchvision)==([^"]+)"', pyproject))
 
 
 def install_torch(pins, wanted):
@@ -55,41 +58,58 @@ def install_torch(pins, wanted):
 
 
 def stamp(wanted):
-    """Hash of what decides the content of .venv."""
-    return hashlib.sha256(
-        (ROOT / "pyproject.toml").read_bytes() + Path(__file__).read_bytes() + wanted.encode()
-    ).hexdigest()
+    """What decides the content of .venv: place and Python, the choice of torch, the list of dependencies."""
+    listed = hashlib.sha256((ROOT / "pyproject.toml").read_bytes() + Path(__file__).read_bytes()).hexdigest()
+    return [f"{ROOT} {platform.python_version()}", wanted, listed]
+
+
+def stored():
+    """The stamp of the last installation, or empty lines."""
+    lines = STAMP.read_text(encoding="utf-8").splitlines() if STAMP.exists() else []
+    return lines if len(lines) == 3 else ["", "", ""]
 
 
 def up_to_date(wanted):
-    return STAMP.exists() and STAMP.read_text() == stamp(wanted)
+    return stored() == stamp(wanted)
+
+
+def make_venv():
+    """A fresh .venv; False where Python's venv is not complete."""
+    try:
+        venv.create(VENV, with_pip=True, clear=True)
+    except subprocess.CalledProcessError:
+        print("Python's venv is not complete: on Debian and Ubuntu, apt install python3-venv", file=sys.stderr)
+        shutil.rmtree(VENV, ignore_errors=True)
+        return False
+    settings = VENV / "share" / "jupyter" / "lab" / "settings"  # JupyterLab need not ask about news
+    settings.mkdir(parents=True)
+    news = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}
+    (settings / "overrides.json").write_text(json.dumps(news), encoding="utf-8")
+    return True
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--torch", choices=["auto", "cpu", "cuda"], default="auto")
     wanted = parser.parse_args().torch
-
-    if up_to_date(wanted):
-        return 0
     if sys.version_info < (3, 11):  # noqa: UP036  it may be started by any Python
         print(f"Python 3.11 or newer is needed; this is {platform.python_version()}", file=sys.stderr)
         return 1
-    if not PYTHON.exists():
-        try:
-            venv.create(VENV, with_pip=True)
-        except subprocess.CalledProcessError:
-            print(
-                "Python's venv is not complete: on Debian and Ubuntu, apt install python3-venv",
-                file=sys.stderr,
-            )
-            shutil.rmtree(VENV, ignore_errors=True)
-            return 1
-    print("Installing into .venv (about two minutes, 1.5 GB) …", flush=True)
-    install_torch(torch_pins(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))), wanted)
-    if not pip_install("-e", f"{ROOT}[test]"):
+
+    place, choice, _ = stored()
+    wanted = choice if wanted == "auto" and choice else wanted  # a choice once made stays
+    if up_to_date(wanted):
+        return 0
+    moved = place != stamp(wanted)[0] or not works(PYTHON, "-m", "pip", "--version")
+    if (moved or choice != wanted) and not make_venv():
         return 1
-    STAMP.write_text(stamp(wanted))
+    STAMP.unlink(missing_ok=True)
+    print("Installing into .venv (two to five minutes, 1.7 GB of disk) …", flush=True)
+    install_torch(torch_pins((ROOT / "pyproject.toml").read_text(encoding="utf-8")), wanted)
+    if not pip_install("-e", f"{ROOT}[test]"):
+        print("The installation failed (see above). It needs the internet once.", file=sys.stderr)
+        return 1
+    STAMP.write_text("\n".join(stamp(wanted)), encoding="utf-8")
     return 0
 
 

@@ -14,7 +14,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nbformat
+try:
+    import nbformat
+except ImportError:
+    sys.exit("Not installed here: run tools/setup.py first, then this with the Python in .venv")
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -25,6 +28,7 @@ def study_copy(original, teacher=False):
     if not teacher:
         notebook.cells = [cell for cell in notebook.cells if "teacher" not in cell.metadata.get("tags", [])]
     for cell in notebook.cells:
+        cell.source = cell.source.replace("](../README.md)", "](README.md)")
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     notebook.metadata["study_copy"] = digest(notebook)
@@ -44,7 +48,7 @@ def lay(original, folder, teacher=False):
         if _made_from(target) == fresh.metadata["study_copy"]:
             return None
         target = folder / f"{original.stem}.new.ipynb"
-        if target.exists() and digest(nbformat.read(target, as_version=4)) != _made_from(target):
+        if target.exists() and _made_from(target) != _digest_of(target):
             print(f"{target.name} has work of yours in it and stays; move it to get the newest version")
             return None
         if target.exists() and _made_from(target) == fresh.metadata["study_copy"]:
@@ -54,8 +58,29 @@ def lay(original, folder, teacher=False):
     return target
 
 
+def _read(path):
+    """The notebook at `path`, or an empty one where it is damaged."""
+    try:
+        return nbformat.read(path, as_version=4)
+    except (OSError, ValueError, nbformat.ValidationError):
+        return nbformat.v4.new_notebook()
+
+
 def _made_from(path):
-    return nbformat.read(path, as_version=4).metadata.get("study_copy")
+    return _read(path).metadata.get("study_copy")
+
+
+def _digest_of(path):
+    return digest(_read(path))
+
+
+def contents(folder):
+    """README.md of the copies: the series, with links to the copies."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    series = readme.partition("## The series")[2].partition("\n## ")[0]
+    text = f"# Your copies of the series\n{series.replace('](notebooks/', '](')}"
+    folder.mkdir(exist_ok=True)
+    (folder / "README.md").write_text(text, encoding="utf-8")
 
 
 def main():
@@ -64,6 +89,7 @@ def main():
     parser.add_argument("--copy-only", action="store_true")
     wanted, lab_options = parser.parse_known_args()
     folder = ROOT / ("class" if wanted.teacher else "my")
+    contents(folder)
     for original in sorted((ROOT / "notebooks").glob("*.ipynb")):
         target = lay(original, folder, wanted.teacher)
         if target and target.name.endswith(".new.ipynb"):
