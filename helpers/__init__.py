@@ -30,3 +30,5 @@ def _declare_torchvision_operators():
 
 
 _torchvision_operators = _declare_torchvision_operators()
+
+from helpers.tracing import receptive_field, trace  # noqa: E402, F401  after the operators above
