@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from IPython.display import HTML, display
 
 from helpers import scores as score
-from helpers.figures import output_sizes, start_here
+from helpers.figures import fields, output_sizes, start_here
 
 _LAYOUT = {"width": "255px", "margin": "2px 10px 2px 2px"}  # three in a row at 1280 pixels
 _STYLE = {"description_width": "initial"}
@@ -27,9 +27,7 @@ def scores(image, label, names, tolerance=2):
         return start_here.score_view(image, label, prediction, values, swaps=len(names) > 2)
 
     controls = [_slider("shift", 0, 12, 4), _slider("grow", -6, 6, 0), _choice("drop", ["nothing", *names[1:]])]
-    _explore(
-        draw, controls, "At the start, moved by 4 pixels: the accuracy is 0.93, the boundary score below one half."
-    )
+    _explore(draw, controls, "Moved by 4 pixels, the accuracy is 0.93, and the boundary score below one half.")
 
 
 def convolution():
@@ -57,6 +55,30 @@ def _measured(input, kernel, stride, padding, dilation, kind):
         return operator(x, weight, stride=stride, padding=padding, dilation=dilation).shape[-1], ""
     except RuntimeError as error:
         return 0, str(error)
+
+
+def stack(image, recurrence, profile):
+    """Build a stack of layers; its receptive field and its weights on the photograph.
+
+    recurrence(layers) -> (size, stride, padding) and profile(layers) -> weights along one axis are the notebook's own;
+    layers: [(kernel, stride, padding, dilation)].
+    """
+
+    def draw(depth, kernel, strides, dilations):
+        twos = {"none": (), "early": range(2), "late": range(depth - 2, depth), "every": range(depth)}[strides]
+        layers = [(kernel, 2 if n in twos else 1, 0, 2**n if dilations == "doubling" else 1) for n in range(depth)]
+        grown = [recurrence(layers[:n]) for n in range(depth + 1)]
+        return fields.stack_view(image, [size for size, *_ in grown], [jump for _, jump, _ in grown], profile(layers))
+
+    strides = _choice("strides", ["none", "early", "late", "every"])
+    controls = [
+        _slider("depth", 3, 6, 5),
+        _slider("kernel", 2, 7, 3),
+        strides,
+        _choice("dilations", ["none", "doubling"]),
+    ]
+    strides.value = "early"
+    _explore(draw, controls, "Five 3×3 layers, two early strides: a field of 31 px, and most weight in its middle.")
 
 
 def _slider(name, low, high, value=None, step=1):
@@ -90,7 +112,7 @@ def _explore(draw, controls, finding, *extra):
         metadata={"image/svg+xml": {"alt": finding}},
     )
     ranges = "; ".join(f"<b>{control.description}</b> {_range(control)}" for control in controls)
-    display(HTML(f"<p><em>{finding}</em> Controls: {ranges}.</p>"))
+    display(HTML(f"<p>At the start: <em>{finding}</em> Controls: {ranges}.</p>"))
 
 
 def _range(control):

@@ -16,6 +16,7 @@ MUTANTS = {  # file: (right, broken, notebook that notices)
     "explorers.py": ('"mean IoU": score.mean_iou(matrix)', '"mean IoU": score.mean_accuracy(matrix)', "00_start_here"),
     "figures/output_sizes.py": ("stride * place for", "place for", "01_output_sizes"),
     "exercises/output_sizes.py": ("start + d * (k - 1) <", "start + d * k <", "01_output_sizes"),
+    "_reach.py": ("* dilation - padding", "* dilation", "02_receptive_fields"),
     "exercises/__init__.py": ("elif given and _same(", "elif given and not _same(", "00_start_here"),
 }
 

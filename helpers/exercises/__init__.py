@@ -67,6 +67,7 @@ class Exercise:
     hints: tuple  # a hint, then a stronger one
     cases: tuple = ()  # tuples of arguments; empty when the answer is a value
     tolerance: float = 1e-6
+    core: Any = None  # (*case) -> bool: mistakes are told apart on these cases only
     draw: Any = None  # (target, answer or None) -> SVG, of the last case
 
 
@@ -117,8 +118,10 @@ def _diagnosis(exercise, given):
         return "The answer is None: " + ("is a `return` missing?" if exercise.cases else "type a value.")
     if not exercise.cases and isinstance(exercise.right, int) and not isinstance(given[0], (int, float)):
         return f"One number is asked for, but this is a {type(given[0]).__name__}."
+    core = [n for n, case in enumerate(exercise.cases or [()]) if exercise.core is None or exercise.core(*case)]
     for text, mistake in exercise.mistakes.items():
-        if _same(given, _results(exercise, mistake)[0], exercise.tolerance):
+        looks = _results(exercise, mistake)[0]
+        if _same([given[n] for n in core], [looks[n] for n in core], exercise.tolerance):
             return text
     wanted = _results(exercise, exercise.right)[0]
     for result, target in zip(given, wanted, strict=True):
@@ -147,4 +150,4 @@ def _equal(given, wanted, tolerance):
         return False
 
 
-from helpers.exercises import output_sizes, start_here  # noqa: E402, F401  the exercises register themselves
+from helpers.exercises import fields, output_sizes, start_here  # noqa: E402, F401  the exercises register themselves

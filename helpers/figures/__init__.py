@@ -87,9 +87,9 @@ def subplots(*shape, height=4.0, **options):
         return figure, figure.subplots(*shape, **options)
 
 
-def panels(items, names=(), errors=False):
+def panels(items, names=(), errors=False, maps=()):
     """Pictures side by side. `items`: {title: image (3, H, W) or label map (H, W)}; `names`: classes of the maps;
-    `errors`: explain the marks of `mark_errors` too."""
+    `errors`: explain the marks of `mark_errors` too; `maps`: titles of feature maps, whose axes count units."""
     tallest = max(item.shape[-2] / item.shape[-1] for item in items.values())
     height = (WIDTH / len(items) - 0.6) * tallest + (1.6 if names or errors else 1.2)
     figure, axes = subplots(1, len(items), height=min(height, 5), squeeze=False)
@@ -99,7 +99,8 @@ def panels(items, names=(), errors=False):
                 axis.imshow(item.permute(1, 2, 0).numpy().clip(0, 1))
             else:
                 _draw_map(axis, np.asarray(item), names)
-            axis.set(title=title, xlabel="x (pixels)", ylabel="y (pixels)" if axis is axes[0][0] else "")
+            unit = "units" if title in maps else "pixels"
+            axis.set(title=title, xlabel=f"x ({unit})", ylabel=f"y ({unit})" if axis is axes[0][0] else "")
             axis.locator_params(nbins=5)
         looks = [(name, *CLASSES[name]) for name in names]
         if names and any(item.ndim == 2 and (np.asarray(item) == 255).any() for item in items.values()):
@@ -144,7 +145,7 @@ def colours(label, names):
     """The class colours of a label map (H, W), as a float array (H, W, 3)."""
     table = np.zeros((256, 3))
     for index, name in [*enumerate(names), (255, "void")]:
-        table[index] = _rgb(CLASSES[name][0])
+        table[index] = rgb(CLASSES[name][0])
     return table[np.asarray(label)]
 
 
@@ -170,12 +171,13 @@ def mark_errors(image, label, prediction):
         (ERRORS["added"], wrong & (label == 0), checks),
         (ERRORS["swapped"], wrong & (label != 0) & (prediction != 0), checks),
     ):
-        marked[:, where & pattern] = _rgb(dark)[:, None]
-        marked[:, where & ~pattern] = _rgb(light)[:, None]
+        marked[:, where & pattern] = rgb(dark)[:, None]
+        marked[:, where & ~pattern] = rgb(light)[:, None]
     return marked
 
 
-def _rgb(colour):
+def rgb(colour):
+    """ "#RRGGBB" as three floats in [0, 1]."""
     return torch.tensor([int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)])
 
 

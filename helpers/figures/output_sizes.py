@@ -149,7 +149,7 @@ def filmstrip(frames, columns):
 def chains(networks):
     """The maps along a network, one row of boxes for each picture: height to scale, width for the channels.
 
-    `networks`: {title: [(channels, size, what follows, rows that it does not read)]}.
+    `networks`: {title: [(channels, size, what follows, rows of the map that are dropped)]}.
     """
     parts = []
     for place, (title, maps) in enumerate(networks.items()):
@@ -161,5 +161,5 @@ def chains(networks):
             parts.append(text(x, base + 20, f"{size}×{size}", weight="bold"))
             parts += [text(x, base + 38, f"{channels} ch", size=14), text(x, base + 56, follows, size=14)]
             if unread:
-                parts.append(text(x + width + 6, base - 6, f"{unread} unread", size=14, fill=RED, weight="bold"))
+                parts.append(text(x + width + 6, base - 6, f"{unread} row dropped", size=14, fill=RED, weight="bold"))
     return document(900, len(networks) * 236 - 22, parts, title="; ".join(networks))

@@ -73,13 +73,16 @@ def hatch(places, x, y, size, *, stroke=INK):
     return f'<path d="{d}" stroke="{stroke}" stroke-width="1.2" opacity="0.55"/>'
 
 
-def picture(image, x, y, width, height):
-    """An image (3, H, W) in [0, 1], its pixels drawn as pixels."""
+def picture(image, x, y, width, height, photo=False):
+    """An image (3, H, W) in [0, 1], its pixels drawn as pixels; a `photo` as JPEG, other images in 64 levels: small."""
     pixels = (image.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
     buffer = io.BytesIO()
-    Image.fromarray(pixels & 0xFC).save(buffer, format="png", compress_level=1)  # 64 levels: smaller, looks the same
+    if photo:
+        Image.fromarray(pixels).save(buffer, format="jpeg", quality=90)
+    else:
+        Image.fromarray(pixels & 0xFC).save(buffer, format="png", compress_level=1)
     data = base64.b64encode(buffer.getvalue()).decode()
     return (
         f'<image x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" preserveAspectRatio="none" '
-        f'style="image-rendering:pixelated" href="data:image/png;base64,{data}"/>'
+        f'style="image-rendering:pixelated" href="data:image/{"jpeg" if photo else "png"};base64,{data}"/>'
     )
