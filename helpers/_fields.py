@@ -1,4 +1,4 @@
-"""Which pixels of the picture the units of a tensor depend on, and how index arithmetic changes that."""
+"""How a tensor depends on the picture, and what views, mixing and joining of tensors do to that."""
 
 from dataclasses import dataclass
 from math import prod

@@ -1,4 +1,4 @@
-"""Which pixels of the picture the indices of one axis depend on, and how windows change that.
+"""Which pixels the indices of one axis depend on, and how index arithmetic changes that.
 
 A unit is one position of a tensor, with all its channels. Nothing is clipped at a border: every unit has the
 interval that it would have inside an endless picture. All is exact; what has no exact answer raises `NoRule`.

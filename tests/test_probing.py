@@ -55,8 +55,15 @@ def test_a_branch_that_is_subtracted_does_not_cancel():
 
 
 def test_a_zero_weight_of_an_interpolation_is_no_connection():
-    model = Forward(lambda self, x: F.interpolate(x, size=(31, 31), mode="bilinear", align_corners=True))
-    assert support(model, (1, 11, 11), (9, 10)).nonzero().tolist() == [[3, 3], [3, 4]]
+    def forward(self, x):
+        return F.interpolate(x, size=(51, 51), mode="bilinear", align_corners=True)
+
+    mask = support(Forward(forward), (1, 15, 15), (25, 26))  # 25·14/50 = 7, but computed it is a little more
+    assert mask.nonzero().tolist() == [[7, 7], [7, 8]]
+
+
+def test_a_relu_of_something_negative_is_open():
+    assert support(Forward(lambda self, x: F.relu(F.avg_pool2d(-x, 3))), (1, 7, 7), (1, 0)).sum() == 9
 
 
 def test_several_units_layers_and_outputs():
