@@ -20,16 +20,16 @@ def confusion_matrix(predictions, labels, classes, ignore_index=255):
     """
     if predictions.shape != labels.shape:
         raise ValueError(f"predictions {tuple(predictions.shape)} and labels {tuple(labels.shape)} differ in shape")
-    counted = labels != ignore_index
-    predictions, labels = predictions[counted], labels[counted]
+    void = labels == ignore_index
     for name, values in {"predictions": predictions, "labels": labels}.items():
         if values.is_floating_point() or values.is_complex():
             raise ValueError(f"{name} must hold whole numbers (class indices), got {values.dtype}")
-        if values.numel() and not 0 <= values.min() <= values.max() < classes:
-            wrong = values[(values < 0) | (values >= classes)][0].item()
+        outside = ((values < 0) | (values >= classes)) & ~void
+        if outside.any():
+            wrong = values[outside][0].item()
             raise ValueError(f"{name} must lie in 0…{classes - 1} (or be {ignore_index}, void), got {wrong}")
-    pairs = classes * labels.long() + predictions.long()
-    return torch.bincount(pairs, minlength=classes**2).reshape(classes, classes)
+    pairs = torch.where(void, classes**2, classes * labels.long() + predictions.long())  # void: one bin more
+    return torch.bincount(pairs.flatten(), minlength=classes**2 + 1)[:-1].reshape(classes, classes)
 
 
 def pixel_accuracy(matrix):
@@ -102,14 +102,18 @@ def spoil(label, shift=0, grow=0, drop=None):
         raise ValueError(f"shift must be ≥ 0, got {shift}")
     prediction = label.clone()
     prediction[(label == 255) | (label == (-1 if drop is None else drop))] = 0
-    side = 2 * abs(grow) + 1
     if grow > 0:
-        grown = F.max_pool2d(prediction[None].float(), side, 1, grow)[0].long()
+        grown = _largest(prediction, grow)
         prediction = torch.where(prediction == 0, grown, prediction)
     elif grow < 0:
-        background = (prediction == 0).float()[None]
-        prediction[F.max_pool2d(background, side, 1, -grow)[0] > 0] = 0
+        prediction[_largest(prediction == 0, -grow) > 0] = 0
     return F.pad(prediction, (shift, 0))[:, : prediction.shape[1]]
+
+
+def _largest(values, reach):
+    """The largest value in the square of ±`reach` pixels around each pixel: along the rows, then down the columns."""
+    rows = F.max_pool2d(values[None].float(), (1, 2 * reach + 1), 1, (0, reach))
+    return F.max_pool2d(rows, (2 * reach + 1, 1), 1, (reach, 0))[0].long()
 
 
 def _checked(matrix):

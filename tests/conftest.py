@@ -7,6 +7,8 @@ import nbformat
 import pytest
 from nbval.plugin import IPyNbCell
 
+import helpers  # noqa: F401  before anything that imports torchvision
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -161,8 +161,7 @@ def _draw_map(axis, label, names):
 def mark_errors(image, label, prediction):
     """The image (3, H, W), greyed, with every wrong pixel painted: missed (blue stripes), added (red checks), swapped
     between two objects (pink). Class 0 is the background; void pixels are right whatever is predicted."""
-    marked = 0.35 + 0.65 * image.mean(0, keepdim=True).expand(3, -1, -1)
-    marked = marked.clone()
+    marked = (0.35 + 0.65 * image.mean(0, keepdim=True)).expand(3, -1, -1)
     y, x = torch.meshgrid(*map(torch.arange, label.shape), indexing="ij")
     wrong = (label != prediction) & (label != 255)
     stripes, checks = (x + y) % 6 < 3, (x // 3 + y // 3) % 2 == 0
@@ -171,8 +170,9 @@ def mark_errors(image, label, prediction):
         (ERRORS["added"], wrong & (label == 0), checks),
         (ERRORS["swapped"], wrong & (label != 0) & (prediction != 0), checks),
     ):
-        marked[:, where & pattern] = rgb(dark)[:, None]
-        marked[:, where & ~pattern] = rgb(light)[:, None]
+        if where.any():
+            painted = torch.where(pattern, rgb(dark)[:, None, None], rgb(light)[:, None, None])
+            marked = torch.where(where, painted, marked)
     return marked
 
 

@@ -38,7 +38,7 @@ def score_view(image, label, prediction, scores, swaps=True):
     height, width = label.shape
     shown = 540 * height / width
     named = ", ".join(f"{name} {value:.2f}" for name, value in scores.items())
-    parts = [picture(mark_errors(image, label, prediction), 0, 0, 540, shown)]
+    parts = [picture(mark_errors(image, label, prediction), 0, 0, 540, shown, photo=True)]
     for place, kind in enumerate(["missed", "added", "swapped"][: 3 if swaps else 2]):
         parts += [_swatch(kind, 130 * place, shown + 10), text(130 * place + 30, shown + 27, kind)]
     for place, (name, value) in enumerate(scores.items()):

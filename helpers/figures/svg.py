@@ -78,7 +78,7 @@ def picture(image, x, y, width, height, photo=False):
     pixels = (image.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
     buffer = io.BytesIO()
     if photo:
-        Image.fromarray(pixels).save(buffer, format="jpeg", quality=90)
+        Image.fromarray(pixels).save(buffer, format="jpeg", quality=90, subsampling=0)
     else:
         Image.fromarray(pixels & 0xFC).save(buffer, format="png", compress_level=1)
     data = base64.b64encode(buffer.getvalue()).decode()
