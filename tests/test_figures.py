@@ -68,12 +68,12 @@ def test_svg_text_is_escaped():
 
 def test_compare_masks_crosses_what_differs():
     wanted = torch.eye(4).bool()
-    assert "yours" not in masks.compare_masks(wanted)
+    assert "yours" not in masks.compare_masks(wanted)[0]
     yours = wanted.clone()
     yours[0, 1] = True
-    drawn = masks.compare_masks(wanted, yours)
+    drawn, finding = masks.compare_masks(wanted, yours)
     parsed(drawn)
-    assert drawn.count("×</text>") == 1 and "1 of 16 pixels differ" in drawn
+    assert drawn.count("×</text>") == 1 and "1 of 16 pixels differ" in finding
 
 
 def test_confusion_shows_each_count():

@@ -82,7 +82,7 @@ def test_filmstrip_and_chains_show_their_numbers():
     strip = output_sizes.filmstrip([frame | {"title": f"stop {n}", "step": n} for n in range(1, 6)], columns=3)
     assert ElementTree.fromstring(strip)[0].text == "stop 1; stop 2; stop 3; stop 4; stop 5"
     chain = output_sizes.chains({"9 pixels": [(3, 9, "→ pool", 1), (8, 4, "", 0)]})
-    assert all(words in chain for words in ("9×9", "4×4", "8 ch", "→ pool", "1 row dropped")) and "0 row" not in chain
+    assert all(words in chain for words in ("9×9", "4×4", "8 ch", "→ pool", "−1 row")) and "−0 row" not in chain
 
 
 def test_explorer_keeps_its_steps_within_the_picture():

@@ -15,7 +15,9 @@ from typing import Any
 
 import ipywidgets as widgets
 import torch
-from IPython.display import HTML, display
+from IPython.display import display
+
+from helpers.figures import show
 
 
 class Guess:
@@ -68,7 +70,7 @@ class Exercise:
     cases: tuple = ()  # tuples of arguments; empty when the answer is a value
     tolerance: float = 1e-6
     core: Any = None  # (*case) -> bool: mistakes are told apart on these cases only
-    draw: Any = None  # (target, answer or None) -> SVG, of the last case
+    draw: Any = None  # (target, answer or None) -> (SVG, finding), of the last case
 
 
 EXERCISES = {}
@@ -84,7 +86,7 @@ def check(name, answer):
     wanted, _ = _results(exercise, exercise.right)
     if exercise.draw:
         fits = given and isinstance(given[-1], torch.Tensor) and given[-1].shape == wanted[-1].shape
-        display(HTML(exercise.draw(wanted[-1], given[-1] if fits else None)))
+        show(*exercise.draw(wanted[-1], given[-1] if fits else None))
     if given and any(result is ... for result in given):
         print("○ Not answered yet: replace the three dots and run this cell again.")
     elif given and _same(given, wanted, exercise.tolerance):

@@ -126,7 +126,7 @@ EXERCISES["view"] = Exercise(
         "Rows and columns are exchanged: one row for each unit.": lambda *case: _view(*case).T.contiguous(),
     },
     hints=(
-        "begin with the set `{unit}`, and walk through `reversed(layers)`.",
+        "begin with the set `{unit}`, and walk through `reversed(net)`.",
         "unit u of a layer reads `stride * u + dilation * tap` for each tap in `range(kernel)`.",
     ),
     draw=compare_masks,

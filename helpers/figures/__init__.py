@@ -196,6 +196,8 @@ def curves(x, lines, *, xlabel, ylabel, title="", height=3.6, logx=False, steps=
                 drawstyle="steps-mid" if steps else "default",
                 markevery=max(1, len(x) // 12),
             )
+        if steps:
+            axis.yaxis.get_major_locator().set_params(integer=True)
         if logx:
             axis.set_xscale("log")
         axis.set(xlabel=xlabel, ylabel=ylabel, title=title)

@@ -4,10 +4,10 @@ from helpers.figures.svg import BLUE, RED, document, rectangle, text
 
 
 def compare_masks(target, yours=None, cell=16):
-    """SVG: the wanted mask (H, W), and `yours` beside it with the wrong pixels crossed; only the first if None."""
+    """(SVG, what it shows): the wanted mask (H, W), and `yours` beside it, if there is one, its wrong pixels crossed."""
     height, width = target.shape
     parts = [text(0, 14, "wanted"), *_grid(target, None, 0, cell)]
-    title = "The wanted mask"
+    finding = "Wanted: the dark pixels are True."
     if yours is not None:
         left = (width + 3) * cell
         wrong = (yours != target).sum().item()
@@ -15,8 +15,8 @@ def compare_masks(target, yours=None, cell=16):
             text(left, 14, f"yours: {wrong} of {target.numel()} pixels differ"),
             *_grid(yours, target, left, cell),
         ]
-        title += f" and yours; {wrong} of {target.numel()} pixels differ"
-    return document(max((2 * width + 3) * cell, 600), height * cell + 24, parts, title)
+        finding = f"The wanted mask and yours: {wrong} of {target.numel()} pixels differ."
+    return document(max((2 * width + 3) * cell, 600), height * cell + 24, parts, finding), finding
 
 
 def _grid(mask, target, left, cell):

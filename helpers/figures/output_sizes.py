@@ -161,5 +161,5 @@ def chains(networks):
             parts.append(text(x, base + 20, f"{size}×{size}", weight="bold"))
             parts += [text(x, base + 38, f"{channels} ch", size=14), text(x, base + 56, follows, size=14)]
             if unread:
-                parts.append(text(x + width + 6, base - 6, f"{unread} row dropped", size=14, fill=RED, weight="bold"))
+                parts.append(text(x + width + 6, base - 6, f"−{unread} row", size=14, fill=RED, weight="bold"))
     return document(900, len(networks) * 236 - 22, parts, title="; ".join(networks))
