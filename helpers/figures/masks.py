@@ -4,7 +4,7 @@ from helpers.figures.svg import BLUE, RED, document, rectangle, text
 
 
 def compare_masks(target, yours=None, cell=16):
-    """(SVG, what it shows): the wanted mask (H, W), and `yours` beside it, if there is one, its wrong pixels crossed."""
+    """(SVG, what it shows): the wanted mask (H, W) and, where there is one, `yours`, its wrong pixels crossed."""
     height, width = target.shape
     parts = [text(0, 14, "wanted"), *_grid(target, None, 0, cell)]
     finding = "Wanted: the dark pixels are True."
