@@ -123,6 +123,8 @@ def test_fingerprint_follows_code_not_prose(original):
     assert notebooks.fingerprint(original) == before
     original.write_text(original.read_text().replace("1 + 1", "1 + 2"))
     assert notebooks.fingerprint(original) != before
+    original.write_text(original.read_text().replace('"execution_count": 1', '"execution_count": null'))
+    assert notebooks.fingerprint(original) == "outputs were cleared"
 
 
 @pytest.mark.skipif(not setup.up_to_date("auto"), reason=".venv was not made by make setup")

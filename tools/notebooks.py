@@ -71,8 +71,10 @@ def tags(cell):
 
 def fingerprint(path):
     """Hash of what a notebook's outputs depend on: its code, helpers, data, versions."""
-    code = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
-    digest = hashlib.sha256("\0".join(code).encode())
+    code = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    if not all(cell.execution_count for cell in code):
+        return "outputs were cleared"
+    digest = hashlib.sha256("\0".join(cell.source for cell in code).encode())
     files = [*ROOT.glob("helpers/**/*.py"), *ROOT.glob("data/**/*"), ROOT / "pyproject.toml", Path(__file__)]
     for file in sorted(file for file in files if file.is_file()):
         digest.update(file.read_bytes())
