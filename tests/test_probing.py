@@ -18,6 +18,7 @@ UNKNOWN = (
     "irregular",
     "different places",
     "side by side",
+    "the pattern repeats only after",
 )  # the only reasons a random network may give
 
 
