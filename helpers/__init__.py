@@ -31,4 +31,7 @@ def _declare_torchvision_operators():
 
 _torchvision_operators = _declare_torchvision_operators()
 
-from helpers.tracing import receptive_field, trace  # noqa: E402, F401  after the operators above
+from helpers import datasets, scores  # noqa: E402  after the operators above
+from helpers.tracing import receptive_field, trace  # noqa: E402
+
+__all__ = ["DATA", "datasets", "receptive_field", "scores", "trace"]

@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from helpers.checks import whole_number
+
 
 def double_conv(in_channels, out_channels):
     """Two 3×3 convolutions that keep height and width, each with batch norm and ReLU."""
@@ -31,14 +33,8 @@ class UNet(nn.Module):
 
     def __init__(self, in_channels, classes, width=8, depth=3, auxiliary=True):
         super().__init__()
-        for name, value in {
-            "in_channels": in_channels,
-            "classes": classes,
-            "width": width,
-            "depth": depth,
-        }.items():
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} must be a whole number ≥ 1, got {value!r}")
+        for name, value in [("in_channels", in_channels), ("classes", classes), ("width", width), ("depth", depth)]:
+            whole_number(name, value)
         widths = [width * 2**level for level in range(depth + 1)]
         self.in_channels, self.depth = in_channels, depth
         self.down = nn.ModuleList(map(double_conv, [in_channels, *widths[:-2]], widths[:-1]))

@@ -11,8 +11,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+VOID = 255  # the label of pixels that have no class: they count nowhere
 
-def confusion_matrix(predictions, labels, classes, ignore_index=255):
+
+def confusion_matrix(predictions, labels, classes, ignore_index=VOID):
     """Counts (classes, classes), int64: row = true class, column = predicted class.
 
     `predictions` and `labels`: integer tensors of one shape, (H, W) or (N, H, W). Pixels whose label is
@@ -67,7 +69,7 @@ def frequency_weighted_iou(matrix):
     return (share * iou(matrix).nan_to_num()).sum().item()
 
 
-def boundary_f_score(prediction, label, tolerance=2, ignore_index=255):
+def boundary_f_score(prediction, label, tolerance=2, ignore_index=VOID):
     """How well the outlines agree, 0…1: mean over classes of the F-score of boundary pixels (Csurka et al. 2013, §3).
 
     `prediction` and `label`: integer (H, W). A boundary pixel is right when the other map has a boundary pixel of
@@ -101,7 +103,7 @@ def spoil(label, shift=0, grow=0, drop=None):
     if shift < 0:
         raise ValueError(f"shift must be ≥ 0, got {shift}")
     prediction = label.clone()
-    prediction[(label == 255) | (label == (-1 if drop is None else drop))] = 0
+    prediction[(label == VOID) | (label == (-1 if drop is None else drop))] = 0
     if grow > 0:
         grown = _largest(prediction, grow)
         prediction = torch.where(prediction == 0, grown, prediction)

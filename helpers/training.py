@@ -8,6 +8,8 @@ from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
 from helpers import scores
+from helpers.checks import whole_number
+from helpers.scores import VOID
 
 
 @dataclass
@@ -19,7 +21,7 @@ class History:
     interrupted: bool = False
 
 
-def fit(model, data, *, epochs=5, batch_size=4, learning_rate=1e-2, auxiliary_weight=0.5, seed=0, ignore_index=255):
+def fit(model, data, *, epochs=5, batch_size=4, learning_rate=1e-2, auxiliary_weight=0.5, seed=0, ignore_index=VOID):
     """Train `model` in place by cross-entropy, and return its `History`. Leaves the model in eval mode.
 
     `data`: a sequence of (image float (C, H, W), label int64 (H, W)), all of one size; pixels labelled
@@ -31,9 +33,8 @@ def fit(model, data, *, epochs=5, batch_size=4, learning_rate=1e-2, auxiliary_we
     ValueError, before any weight changes, for an item of the wrong shape or type, a label outside the classes or a
     batch that is all void.
     """
-    for name, value in {"epochs": epochs, "batch_size": batch_size}.items():
-        if value < 1:
-            raise ValueError(f"{name} must be ≥ 1, got {value}")
+    whole_number("epochs", epochs)
+    whole_number("batch_size", batch_size)
     if len(data) == 0:
         raise ValueError("data is empty: there is nothing to learn from")
     order = torch.Generator().manual_seed(seed)
@@ -75,7 +76,7 @@ def fit(model, data, *, epochs=5, batch_size=4, learning_rate=1e-2, auxiliary_we
 
 
 @torch.no_grad()
-def evaluate(model, data, *, batch_size=8, ignore_index=255):
+def evaluate(model, data, *, batch_size=8, ignore_index=VOID):
     """Confusion matrix (classes, classes) of the model over `data`; read it with `helpers.scores`."""
     if len(data) == 0:
         raise ValueError("data is empty: there is nothing to evaluate")

@@ -2,7 +2,8 @@
 
 import time
 
-from helpers import datasets, scenes
+from helpers import datasets
+from helpers.datasets import scenes
 
 
 def seconds(draw):

@@ -199,7 +199,7 @@ def test_explorer_tasks_are_within_bounds(document):
 
 
 def test_explorer_is_short(document):
-    cells = [cell for cell in document.code if "explorers." in cell.source]
+    cells = [cell for cell in document.code if ".explore(" in cell.source]
     assert cells and all(len(cell.source.splitlines()) <= 5 for cell in cells)
 
 

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from helpers import DATA
-from helpers.folders import CAMVID, CamVid, Folder
+from helpers.datasets.folders import CAMVID, CamVid, Folder
 
 ROOT = Path(os.environ.get("CAMVID_ROOT") or DATA.parent.parent / "shared" / "camvid")
 real = pytest.mark.skipif(not (ROOT / "train").is_dir(), reason=f"no CamVid at {ROOT}: set CAMVID_ROOT")

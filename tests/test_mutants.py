@@ -12,17 +12,20 @@ MUTANTS = {  # file: (right, broken, notebook that notices)
     "scores.py": ("sum(dim=1) - intersection)", "sum(dim=1))", "00_start_here"),
     "networks.py": ("[skips.pop(), up(x)]", "[skips.pop() * 0, up(x)]", "00_start_here"),
     "training.py": ("optimizer.step()", "pass", "00_start_here"),
-    "datasets.py": ("label[window].flip(flips)", "label[window]", "00_start_here"),
-    "explorers.py": ('"mean IoU": score.mean_iou(matrix)', '"mean IoU": score.mean_accuracy(matrix)', "00_start_here"),
-    "figures/output_sizes.py": ("stride * place for", "place for", "01_output_sizes"),
-    "exercises/output_sizes.py": ("start + d * (k - 1) <", "start + d * k <", "01_output_sizes"),
-    "_reach.py": ("* dilation - padding", "* dilation", "02_receptive_fields"),
-    "probing.py": ("func = _open_max_pool", "pass", "02_receptive_fields"),
-    "exercises/__init__.py": ("elif given and _same(", "elif given and not _same(", "00_start_here"),
+    "datasets/photographs.py": ("label[window].flip(flips)", "label[window]", "00_start_here"),
+    "lessons/start_here.py": (
+        '"mean IoU": scores.mean_iou(matrix)',
+        '"mean IoU": scores.mean_accuracy(matrix)',
+        "00_start_here",
+    ),
+    "lessons/output_sizes.py": ("stride * place for", "place for", "01_output_sizes"),
+    "tracing/reach.py": ("* dilation - padding", "* dilation", "02_receptive_fields"),
+    "tracing/probing.py": ("func = _open_max_pool", "pass", "02_receptive_fields"),
+    "practice.py": ("elif given and _same(", "elif given and not _same(", "00_start_here"),
 }
 
 
-QUICK = ("scores.py", "exercises/output_sizes.py", "_reach.py")
+QUICK = ("scores.py", "lessons/output_sizes.py", "tracing/reach.py")
 
 
 @pytest.mark.parametrize("file", MUTANTS if os.environ.get("LONG_TESTS") else QUICK)

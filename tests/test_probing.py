@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from random_networks import margin, networks
 from torch import nn
 
-from helpers.probing import effective_receptive_field, support
 from helpers.tracing import UnsupportedOperation, receptive_field
+from helpers.tracing.probing import effective_receptive_field, support
 
 LONG = os.environ.get("LONG_TESTS") == "1"
 UNKNOWN = (

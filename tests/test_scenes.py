@@ -6,7 +6,7 @@ import torch
 from skimage.measure import label as components
 from skimage.measure import regionprops
 
-from helpers import scenes
+from helpers.datasets import scenes
 
 GROUND, LAKE, RESERVOIR, HOUSE, HALL, TREE, ROAD = range(7)
 
@@ -66,12 +66,12 @@ def test_named_seeds_are_different_scenes():
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"n": 0}, "n must be an integer ≥ 1, got 0"),
+        ({"n": 0}, "n must be a whole number ≥ 1, got 0"),
         ({"n": 2.0}, "n must be"),
         ({"n": True}, "n must be"),
-        ({"n": 1, "size": 16}, "size must be an integer ≥ 32, got 16"),
+        ({"n": 1, "size": 16}, "size must be a whole number ≥ 32, got 16"),
         ({"n": 1, "size": (96, 96)}, "size must be"),
-        ({"n": 1, "seed": -1}, "seed must be an integer ≥ 0 or one of train, validation, test, got -1"),
+        ({"n": 1, "seed": -1}, "seed must be a whole number ≥ 0, got -1"),
         ({"n": 1, "seed": "valid"}, "seed must be .* got 'valid'"),
         ({"n": 1, "seed": None}, "seed must be"),
     ],

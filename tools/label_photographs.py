@@ -1,23 +1,19 @@
-"""Copy the five photographs out of scikit-image, measure how far their two outlines agree, draw the overlays.
+"""Copy the five photographs out of scikit-image, draw their label maps from the outlines, measure how far two outlines
+agree, draw the overlays.
 
 python tools/label_photographs.py
 """
 
 import numpy as np
 import torch
+from outlines import BORDER, OUTLINES, draw_outlines, read_outlines, with_void_border
 from PIL import Image, ImageDraw, ImageFont
 from torch.nn import functional
 
 from helpers import DATA
-from helpers.photographs import (
-    PHOTOGRAPH_CLASSES,
-    PHOTOGRAPHS,
-    PHOTOS,
-    VOID,
-    draw_outlines,
-    photograph,
-    read_outlines,
-)
+from helpers.datasets import PHOTOGRAPH_CLASSES, PHOTOGRAPHS, photograph
+from helpers.datasets.photographs import PHOTOS
+from helpers.scores import VOID
 
 SCALE = 4  # labels are compared on a grid of a quarter of a pixel
 COLOURS = {
@@ -37,6 +33,17 @@ def copy_photographs():
         photo.save(PHOTOS / f"{name}.png", optimize=True)
 
 
+def label_map(name):
+    """The label int64 (H, W) that ships: the outlines of tools/outlines/NAME.json, with void on every edge."""
+    return with_void_border(draw_outlines(read_outlines(OUTLINES / f"{name}.json")), BORDER)
+
+
+def store_labels():
+    for name in PHOTOGRAPHS:
+        label = Image.fromarray(label_map(name).numpy().astype(np.uint8))
+        label.save(PHOTOS / f"{name}_label.png", optimize=True)
+
+
 def agreement(name):
     """{class: (IoU, median edge distance, its 95 % quantile)} of the two outlines; distances in pixels.
 
@@ -44,7 +51,7 @@ def agreement(name):
     either outline leaves open (void) do not count, nor does the picture's own rim.
     """
     first, second = (
-        draw_outlines(read_outlines(folder / f"{name}.json"), SCALE) for folder in (PHOTOS, PHOTOS / "second")
+        draw_outlines(read_outlines(folder / f"{name}.json"), SCALE) for folder in (OUTLINES, OUTLINES / "second")
     )
     known = (first != VOID) & (second != VOID)
     figures = {}
@@ -115,6 +122,7 @@ def contact_sheet(height):
 
 if __name__ == "__main__":
     copy_photographs()
+    store_labels()
     for name in PHOTOGRAPHS:
         print(name, table(name), sep="\n")
     contact_sheet(240).save(DATA / "overlays.jpg", quality=85)

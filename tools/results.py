@@ -7,7 +7,8 @@ import json
 
 import torch
 
-from helpers import DATA, datasets, scenes, scores
+from helpers import DATA, datasets, scores
+from helpers.datasets import scenes
 from helpers.networks import UNet
 from helpers.training import evaluate, fit, segment
 

@@ -1,0 +1,86 @@
+"""One style for every picture: the palette, the look of each class, and how a picture is displayed."""
+
+import io
+
+import torch
+from IPython.display import HTML, display
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from PIL import Image
+
+# Okabe and Ito's palette: told apart with every common kind of colour blindness.
+INK, BLUE, ORANGE, GREEN, RED, SKY, PINK = ["#222222", "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7"]
+LINES = [
+    (BLUE, "o", "-"),
+    (RED, "s", "--"),
+    (GREEN, "^", "-."),
+    (INK, "D", ":"),
+    (PINK, "v", "-"),
+    (ORANGE, "P", "--"),
+]
+
+# One class, one look, in the whole series: colour and hatch.
+CLASSES = {
+    "table": ("#EDEDED", ""), "coin": (ORANGE, "////"),
+    "ground": ("#E8DFC8", ""), "lake": (SKY, "---"), "reservoir": (BLUE, "xxx"), "house": ("#F2A48B", "///"),
+    "hall": ("#B5434F", "\\\\\\"), "tree": (GREEN, "..."), "road": ("#555555", "|||"),
+    "brick": ("#D98A6A", "---"), "grass": ("#8CC08C", "///"), "gravel": ("#A9A9C9", "ooo"),
+    "background": ("#EDEDED", ""), "person": (SKY, "///"), "helmet": (ORANGE, "..."), "cat": (SKY, "///"),
+    "cat's eye": (ORANGE, "..."), "cup": (SKY, "///"), "saucer": (ORANGE, "..."), "spoon": (GREEN, "xxx"),
+    "camera": (ORANGE, "..."), "tripod": (GREEN, "xxx"), "rocket": (RED, "---"), "tower": (PINK, "|||"),
+    "void": ("#222222", ""),
+}  # fmt: skip
+
+# How a wrong pixel is painted: the two shades of its pattern.
+ERRORS = {"missed": (BLUE, "#003A5C"), "added": (RED, "#F6C3A0"), "swapped": (PINK, "#F0D3E4")}
+
+STYLE = {
+    "font.size": 13,
+    "axes.titlesize": 14,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": INK,
+    "figure.facecolor": "white",
+    "hatch.linewidth": 0.6,
+    "image.interpolation": "nearest",
+    "lines.linewidth": 2.2,
+    "lines.markersize": 7,
+    "legend.frameon": False,
+    "svg.hashsalt": "segmentation-notebooks",
+}
+WIDTH = 9.0  # inches; at 100 dots an inch this fills the column of a 1280-pixel projector
+
+
+def show(picture, finding):
+    """Display a `Figure` (as PNG) or an SVG text; `finding`, one sentence, is its alt text and stands below it."""
+    if isinstance(picture, Figure):
+        display({"image/png": png(picture)}, raw=True, metadata={"image/png": {"alt": finding}})
+    else:
+        display(
+            {"image/svg+xml": picture, "text/plain": finding},
+            raw=True,
+            metadata={"image/svg+xml": {"alt": finding}},
+        )
+    display(HTML(f"<p><em>{finding}</em></p>"))
+
+
+def png(figure):
+    """The PNG bytes of a figure, the same on every run; at most 256 colours keep a notebook small."""
+    drawn, small = io.BytesIO(), io.BytesIO()
+    with rc_context(STYLE):
+        figure.savefig(drawn, format="png", dpi=100)
+    image = Image.open(drawn).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    image.save(small, format="png", optimize=True)
+    return small.getvalue()
+
+
+def subplots(*shape, height=4.0, **options):
+    """A `Figure` in the series' style, `height` inches high, and its axes."""
+    with rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+        return figure, figure.subplots(*shape, **options)
+
+
+def rgb(colour):
+    """ "#RRGGBB" as three floats in [0, 1]."""
+    return torch.tensor([int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)])

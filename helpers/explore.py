@@ -1,0 +1,47 @@
+"""The frame of every explorer: controls above one picture, a still picture for pages without a kernel."""
+
+import ipywidgets as widgets
+from IPython.display import HTML, display
+
+_LAYOUT = {"width": "255px", "margin": "2px 10px 2px 2px"}  # three in a row at 1280 pixels
+_STYLE = {"description_width": "initial"}
+
+
+def slider(name, low, high, value=None, step=1):
+    value = low if value is None else value
+    return widgets.IntSlider(value, low, high, step, description=name, layout=_LAYOUT, style=_STYLE)
+
+
+def choice(name, options):
+    return widgets.Dropdown(options=options, description=name, layout=_LAYOUT, style=_STYLE)
+
+
+def frame(draw, controls, finding, *extra):
+    """Show `controls` (and `extra` widgets) above the SVG that `draw(**values)` returns; redraw on every move.
+
+    A page without a kernel shows the first state as a still picture, with the range of each control.
+    """
+    view = widgets.HTML()
+
+    def redraw(_=None):
+        view.value = draw(**{control.description: control.value for control in controls})
+
+    for control in controls:
+        control.observe(redraw, "value")
+    redraw()
+    box = widgets.VBox([widgets.HBox([*controls, *extra], layout=widgets.Layout(flex_flow="row wrap")), view])
+    live = box._repr_mimebundle_()["application/vnd.jupyter.widget-view+json"]
+    still = {"image/svg+xml": view.value, "text/plain": finding}
+    display(
+        {**still, "application/vnd.jupyter.widget-view+json": live},
+        raw=True,
+        metadata={"image/svg+xml": {"alt": finding}},
+    )
+    ranges = "; ".join(f"<b>{control.description}</b> {_range(control)}" for control in controls)
+    display(HTML(f"<p>At the start: <em>{finding}</em> Controls: {ranges}.</p>"))
+
+
+def _range(control):
+    if hasattr(control, "options"):
+        return " / ".join(map(str, control.options))
+    return f"{control.min} … {control.max}"

@@ -1,0 +1,215 @@
+"""Runs a copy of a model without data, and follows the picture through every operation."""
+
+import copy
+from collections.abc import Mapping
+from functools import lru_cache, partial
+from math import prod
+from typing import NamedTuple
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map_only
+
+from helpers.tracing.fields import Field
+from helpers.tracing.reach import PIXELS, NoRule
+from helpers.tracing.rules import derive
+
+REARRANGING = {"_to_copy", "_unsafe_view", "channel_shuffle", "clone"}  # as views, of no interest in a table
+
+
+class Unknown(NamedTuple):
+    """In place of a receptive field: the operation without exact rule, and the layer that calls it."""
+
+    operation: str
+    layer: str
+    detail: str = ""
+
+    def __str__(self):
+        return f"unknown, because {self.operation}"
+
+
+class Row(NamedTuple):
+    """One call of a layer, or of a function outside of layers."""
+
+    name: str
+    kind: str
+    output_shape: tuple  # without the batch: (C, H, W)
+    receptive_field: object  # ReceptiveField (a Field, before `trace` makes it one), Unknown, None if there is none
+    parameters: int
+    macs: int
+
+
+def run(model, input_shape):
+    """(tracer, output) of the model on one picture, as in eval mode. The model itself is not touched."""
+    model = meta_copy(model)
+    dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), None)
+    picture = torch.empty(input_shape, dtype=dtype, device="meta")
+    tracer = Tracer(model, picture)
+    with torch.random.fork_rng(range(torch.cuda.device_count())), torch.no_grad(), tracer:
+        try:
+            return tracer, model(picture)
+        except Exception as error:
+            error.add_note(f"in layer {tracer.layer!r}, traced with an input of shape {tuple(input_shape)}")
+            raise
+
+
+def meta_copy(model):
+    """The model in eval mode, its tensors without data; without hooks, which may have effects outside."""
+    memo = {id(tensor): _to_meta(tensor) for tensor in (*model.parameters(), *model.buffers())}
+    for module in model.modules():
+        memo |= {id(value): type(value)() for name, value in vars(module).items() if "_hooks" in name}
+    with _PlainTensorsToMeta():
+        return copy.deepcopy(model, memo).eval()
+
+
+def _to_meta(tensor):
+    if isinstance(tensor, nn.parameter.UninitializedTensorMixin):
+        raise ValueError("the model has lazy layers without weights: run it once first")
+    meta = torch.empty(tensor.shape, dtype=tensor.dtype, device="meta")
+    return nn.Parameter(meta, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else meta
+
+
+class _PlainTensorsToMeta(TorchFunctionMode):
+    """Copies of tensors that are attributes, but no parameters or buffers."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        return _to_meta(args[0]) if func is torch.Tensor.__deepcopy__ else func(*args, **(kwargs or {}))
+
+
+class Tracer(TorchDispatchMode):
+    """After a run: `rows`, `outputs` by name of the module, and `field_of` for what a tensor depends on."""
+
+    def __init__(self, model, picture):
+        super().__init__()
+        self.rows, self.outputs = [], {}
+        self.open = []  # modules being called: (name, number of rows before, of layers before)
+        self.layers = 0
+        self.fields = {}  # id → (tensor, field, time); the tensor stays alive, so the id stays its own
+        self.overwritten = {}  # storage → (time, Unknown for all views of it that are older)
+        self.time = 0
+        self.batch = picture.shape[0]
+        dims = tuple(((size, axis),) for size, axis in zip(picture.shape, (None, None, 0, 1), strict=True))
+        self.fields[id(picture)] = picture, Field(dims, ((PIXELS,), (PIXELS,))), 0
+        for name, module in model.named_modules():
+            module.register_forward_pre_hook(partial(self._enter, name))
+            module.register_forward_hook(partial(self._leave, name))
+
+    @property
+    def layer(self):
+        return self.open[-1][0] if self.open else ""
+
+    def field_of(self, tensor):
+        """Field, Unknown, or None if it does not depend on the picture."""
+        _, field, time = self.fields.get(id(tensor), (None, None, -1))
+        if not self.overwritten:
+            return field
+        written, unknown = self.overwritten.get(tensor.untyped_storage()._cdata, (-1, None))
+        return unknown if written > time else field
+
+    def _enter(self, name, module, args):
+        self.open.append((name, len(self.rows), self.layers))
+
+    def _leave(self, name, module, args, output):
+        """A module that called no other is a layer: its operations become one row."""
+        _, start, layers = self.open.pop()
+        self.outputs[name] = output
+        tensors, inside = list(tensors_in(output)), self.rows[start:]
+        followed = [tensor for tensor in tensors if self.field_of(tensor) is not None]
+        if (followed or (tensors and inside)) and layers == self.layers and (name or len(inside) < 2):
+            tensor = (followed or tensors)[0]
+            counts = sum(p.numel() for p in module.parameters()), sum(row.macs for row in inside)
+            kind, shape = type(module).__name__, tuple(tensor.shape[1:])
+            self.rows[start:] = [Row(name, kind, shape, self.field_of(tensor), *counts)]
+            self.layers += 1
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        inputs = list(tensors_in((*args, *kwargs.values())))
+        if any(t.is_meta for t in inputs):  # then everything is: constants made on another device too
+            if not all(t.is_meta for t in inputs) and not operation._schema.is_mutable:
+                args, kwargs = tree_map_only(torch.Tensor, lambda t: t.to("meta"), (args, kwargs))
+            kwargs = kwargs | {"device": torch.device("meta")} if kwargs.get("device") else kwargs
+        result = _shortcut(operation, args) or operation(*args, **kwargs)
+        followed = {id(t): field for t in inputs if (field := self.field_of(t)) is not None}
+        moved = bool(followed) and self._follow(operation, args, kwargs, followed, result)
+        macs = multiply_adds(operation.overloadpacket.__name__, args, result) // self.batch
+        if moved or macs:
+            self._add_call(operation.overloadpacket.__name__, inputs, result, macs)
+        return result
+
+    def _add_call(self, name, inputs, result, macs):
+        output = next(tensors_in(result))
+        used = {t if t._base is None else t._base for t in inputs}
+        parameters = sum(p.numel() for p in used if isinstance(p, nn.Parameter))
+        label = f"{self.layer}.{name}".strip(".")
+        self.rows.append(Row(label, name, tuple(output.shape[1:]), self.field_of(output), parameters, macs))
+
+    def _follow(self, operation, args, kwargs, followed, result):
+        """Record what the results depend on. True if that is of interest in a table."""
+        outputs, name = list(tensors_in(result)), operation.overloadpacket.__name__
+        fields = next((field for field in followed.values() if isinstance(field, Unknown)), None)
+        if fields is None:
+            try:
+                arguments = _arguments(operation, args, kwargs, followed)
+                fields = derive(operation, tuple(outputs[0].shape), arguments)
+            except NoRule as reason:
+                fields = Unknown(name, self.layer, str(reason))
+        fields = fields if isinstance(fields, list) else [fields] * len(outputs)
+        for tensor, field in zip(outputs, fields, strict=True):
+            if isinstance(field, Field) and field.sizes() != tuple(tensor.shape):
+                field = Unknown(name, self.layer)
+            if operation._schema.is_mutable and field is not followed.get(id(tensor)):
+                self.time += 1
+                unknown = Unknown(name, self.layer, "it writes into another view of a tensor")
+                self.overwritten[tensor.untyped_storage()._cdata] = self.time, unknown
+            self.fields[id(tensor)] = tensor, field, self.time
+        if fields[0] is None or not (operation.is_view or name in REARRANGING):
+            return fields[0] is not None
+        return len({getattr(field, "reaches", None) for field in (*followed.values(), fields[0])}) > 1
+
+
+def _shortcut(operation, args):
+    """Results of the right shape where torch's own way to them is slow Python."""
+    x = args[0] if args else None
+    if operation is torch.ops.aten.native_batch_norm.default and x.is_meta and not args[5]:
+        return torch.empty(x.shape, dtype=x.dtype, device="meta"), x.new_empty(0), x.new_empty(0)
+    return None
+
+
+def multiply_adds(name, args, result):
+    if name == "convolution":  # each weight once for each position of the output; of the input if transposed
+        positions = args[0] if args[6] else result
+        return args[1].numel() * prod(positions.shape[2:]) * result.shape[0]
+    if name in ("mm", "bmm", "addmm", "baddbmm"):
+        return result.numel() * args[-2].shape[-1]
+    return 0
+
+
+def tensors_in(value):
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, Mapping | list | tuple):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from tensors_in(item)
+
+
+def _arguments(operation, args, kwargs, followed):
+    """By name, with the Field of each tensor that is followed in its place; the first tensor is "x"."""
+
+    def replaced(value):
+        if isinstance(value, torch.Tensor):
+            return followed.get(id(value), value)
+        return [replaced(item) for item in value] if isinstance(value, list | tuple) else value
+
+    names, defaults = _signature(operation)
+    given = dict(zip(names, args, strict=False)) | kwargs
+    return defaults | {name: replaced(value) for name, value in given.items()}
+
+
+@lru_cache(4096)
+def _signature(operation):
+    schema = operation._schema.arguments
+    names = ["x" if argument.name in ("self", "input") else argument.name for argument in schema]
+    return names, {n: a.default_value for n, a in zip(names, schema, strict=True) if a.has_default_value()}

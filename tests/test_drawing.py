@@ -1,0 +1,108 @@
+"""Drawings: deterministic, right where a number is drawn, and whole over the range of every explorer."""
+
+import re
+import xml.etree.ElementTree as ElementTree
+
+import ipywidgets
+import pytest
+import torch
+from ipywidgets.widgets.widget import _instances
+
+from helpers import datasets, drawing
+from helpers.datasets import scenes
+from helpers.drawing import style, svg
+from helpers.lessons import start_here
+
+
+def present(name):
+    """The classes in a labelled photograph."""
+    indices = datasets.photograph(name)[1].unique().tolist()
+    return [datasets.PHOTOGRAPH_CLASSES[index] for index in indices if index != 255]
+
+
+def parsed(text):
+    tree = ElementTree.fromstring(text)
+    assert tree.get("role") == "img" and tree[0].tag.endswith("title") and tree[0].text
+    return tree
+
+
+def test_png_is_deterministic_and_small():
+    image, label = datasets.coins()
+    drawn = [style.png(drawing.panels({"a": image, "b": label}, ["table", "coin"])) for _ in range(2)]
+    assert drawn[0] == drawn[1] and len(drawn[0]) < 150_000
+
+
+def test_mark_errors_marks_the_errors():
+    image = torch.full((3, 8, 8), 0.5)
+    label, prediction = torch.zeros(2, 8, 8).long()
+    prediction[:4] = 1
+    label[:2] = 255
+    marked = drawing.mark_errors(image, label, prediction)
+    grey = (marked[0] == marked[1]) & (marked[1] == marked[2])
+    assert grey[:2].all() and grey[4:].all() and not grey[2:4].all()
+
+
+def test_colours_give_void_its_own():
+    label = torch.tensor([[0, 1, 255]])
+    assert len({tuple(colour) for colour in drawing.colours(label, ["table", "coin"])[0]}) == 3
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("table", "coin"), scenes.CLASSES, datasets.TEXTURES, *map(present, datasets.PHOTOGRAPHS)],
+    ids=["coins", "scenes", "textures", *datasets.PHOTOGRAPHS],
+)
+def test_class_looks_differ_without_colour(names):
+    looks = [drawing.CLASSES[name] for name in names]
+    assert len({hatch for _, hatch in looks}) == len({colour for colour, _ in looks}) == len(names)
+
+
+def test_gallery_names_what_it_shows():
+    scene, label = scenes.make(6, seed="test")[datasets.HERO_SCENE]
+    figure = drawing.gallery({"scene": (scene, label, scenes.CLASSES)})
+    assert {text.get_text() for text in figure.axes[1].texts} == set(scenes.CLASSES[1:])  # the hero scene has them all
+    assert len(style.png(figure)) > 10_000
+
+
+def test_svg_text_is_escaped():
+    parsed(svg.document(10, 10, [svg.text(0, 0, "a < b & c")], title="1 < 2"))
+
+
+def test_compare_masks_crosses_what_differs():
+    wanted = torch.eye(4).bool()
+    assert "yours" not in drawing.compare_masks(wanted)[0]
+    yours = wanted.clone()
+    yours[0, 1] = True
+    drawn, finding = drawing.compare_masks(wanted, yours)
+    parsed(drawn)
+    assert drawn.count("×</text>") == 1 and "1 of 16 pixels differ" in finding
+
+
+def test_confusion_shows_each_count():
+    figure = start_here.confusion(torch.tensor([[12, 2], [3, 4000]]), ["table", "coin"])
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert texts == ["12", "2", "3", "4,000"]
+
+
+def test_stages_shows_each_shape():
+    drawn = start_here.stages([(8, 64, 64), (16, 32, 32)])
+    parsed(drawn)
+    assert "16 ch" in drawn and "32×32" in drawn
+
+
+@pytest.mark.parametrize("shift", [0, 1, 12])
+@pytest.mark.parametrize("grow", [-6, 0, 6])
+@pytest.mark.parametrize("drop", ["nothing", "coin"])
+def test_scores_explorer_over_its_range(shift, grow, drop):
+    image, label = datasets.coins()
+    before = set(_instances)
+    start_here.explore(image, label, ["table", "coin"])
+    made = [_instances[key] for key in set(_instances) - before]
+    for widget in made:
+        if getattr(widget, "description", "") in ("shift", "grow", "drop"):
+            widget.value = {"shift": shift, "grow": grow, "drop": drop}[widget.description]
+    view = next(widget for widget in made if isinstance(widget, ipywidgets.HTML))
+    tree = parsed(view.value)
+    values = [float(value) for value in re.findall(r"\d\.\d\d", tree[0].text)]
+    perfect = (shift, grow, drop) == (0, 0, "nothing")
+    assert len(values) == 4 and all(value == 1 for value in values) == perfect
