@@ -1,6 +1,7 @@
 """The readers for folders of pictures and masks: right items, and an error that names the file."""
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -18,16 +19,22 @@ real = pytest.mark.skipif(not (ROOT / "train").is_dir(), reason=f"no CamVid at {
 @pytest.fixture
 def root(tmp_path):
     """Three pairs in the layout of CamVid, 20 × 30 pixels; label k in picture k, a void corner."""
+    root = tmp_path / "own pictures (1+1)"  # as people name folders: not a regular expression
     for split in ("train", "val"):
-        (tmp_path / split).mkdir()
-        (tmp_path / f"{split}annot").mkdir()
+        (root / split).mkdir(parents=True)
+        (root / f"{split}annot").mkdir()
         for k in range(3):
             colour = np.full((20, 30, 3), (k * 40, 100, 200), np.uint8)
             label = np.full((20, 30), k, np.uint8)
             label[:10, :5] = 11
-            Image.fromarray(colour).save(tmp_path / split / f"frame_{k}.png")
-            Image.fromarray(label).save(tmp_path / f"{split}annot" / f"frame_{k}.png")
-    return tmp_path
+            Image.fromarray(colour).save(root / split / f"frame_{k}.png")
+            Image.fromarray(label).save(root / f"{split}annot" / f"frame_{k}.png")
+    return root
+
+
+def escaped(path):
+    """A path as a regular expression: on Windows it is full of backslashes."""
+    return re.escape(str(path))
 
 
 def replace(root, array, name="trainannot/frame_1.png"):
@@ -79,7 +86,7 @@ def test_a_loader_makes_batches(root):
 def test_a_missing_pair(root, lost, left):
     (root / lost / "frame_2.png").unlink()
     what = {"trainannot": "mask", "train": "picture"}[lost]
-    with pytest.raises(FileNotFoundError, match=rf"{left}/frame_2\.png: has no {what}$"):
+    with pytest.raises(FileNotFoundError, match=escaped(Path(left, "frame_2.png")) + f": has no {what}$"):
         CamVid(root, "train")
     (root / lost / "frame_0.png").unlink()
     with pytest.raises(FileNotFoundError, match=r"frame_0\.png: .* \(and 1 more\)"):
@@ -88,13 +95,13 @@ def test_a_missing_pair(root, lost, left):
 
 def test_a_mask_in_colour(root):
     file = replace(root, np.zeros((20, 30, 3), np.uint8))
-    with pytest.raises(ValueError, match=rf"{file}: a mask holds one class number .* this is RGB"):
+    with pytest.raises(ValueError, match=rf"{escaped(file)}: a mask holds one class number .* this is RGB"):
         CamVid(root, "train")[1]
 
 
 def test_sizes_that_differ(root):
     file = replace(root, np.zeros((20, 31), np.uint8))
-    with pytest.raises(ValueError, match=rf"{file}: is 31×20 pixels, but its picture is 30×20"):
+    with pytest.raises(ValueError, match=rf"{escaped(file)}: is 31×20 pixels, but its picture is 30×20"):
         CamVid(root, "train")[1]
 
 
@@ -103,12 +110,12 @@ def test_a_value_out_of_range(root, value):
     label = np.zeros((20, 30), np.uint8)
     label[3, 4] = value
     file = replace(root, label)
-    with pytest.raises(ValueError, match=rf"{file}: holds the value {value}; .* 0 to 10, void is 11, 255"):
+    with pytest.raises(ValueError, match=rf"{escaped(file)}: holds the value {value}; .* 0 to 10, void is 11, 255"):
         CamVid(root, "train")[1]
 
 
 def test_missing_folders_and_wrong_splits(root):
-    with pytest.raises(FileNotFoundError, match="nowhere/train: no such folder"):
+    with pytest.raises(FileNotFoundError, match=escaped(Path("nowhere", "train")) + ": no such folder"):
         CamVid(root / "nowhere", "train")
     with pytest.raises(FileNotFoundError, match="test: no such folder"):
         CamVid(root, "test")
