@@ -61,7 +61,9 @@ def faults_of_data(folder):
     paths = [path for path in paths if not any(part.startswith(".") for part in path.parts)]
     size = sum((folder / path).stat().st_size for path in paths)
     text = (folder / "README.md").read_text(encoding="utf-8")
-    faults = [f"{path.as_posix()} is not described in README.md" for path in paths if path.name not in text + "README.md"]
+    faults = [
+        f"{path.as_posix()} is not described in README.md" for path in paths if path.name not in text + "README.md"
+    ]
     return faults + [f"{size / 1e6:.1f} MB, at most 6 MB may ship"] * (size >= 6_000_000)
 
 

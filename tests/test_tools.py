@@ -339,3 +339,16 @@ def test_torchvision_imports_after_helpers(code):
     """The torchvision of this environment, with a library that is replaced, and as it is."""
     done = run_python(code)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(("encoding", "printed"), [("cp949", "? ? done ×"), ("cp1252", "? – done ×")])
+def test_tools_print_on_every_console(encoding, printed):
+    """Korean and western Windows have no ✓, the first no –, either."""
+    code = f"import sys; sys.path.insert(0, {str(ROOT / 'tools')!r}); import setup; print('✓ – done ×')"
+    environment = os.environ | {"PYTHONIOENCODING": encoding}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True)
+    assert done.returncode == 0, done.stderr.decode(encoding)
+    assert done.stdout.decode(encoding).strip() == printed
+    for path in (ROOT / "tools").glob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert "\nimport console" in text or "print(" not in text, f"{path.name} prints: it must import console"

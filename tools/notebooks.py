@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+import console  # noqa: F401  characters that the console cannot show
 import nbformat
 from nbclient import NotebookClient
 

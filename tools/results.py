@@ -5,6 +5,7 @@ python tools/results.py
 
 import json
 
+import console  # noqa: F401  characters that the console cannot show
 import torch
 
 from helpers import DATA, datasets, scores

@@ -16,6 +16,8 @@ import sys
 import venv
 from pathlib import Path
 
+import console  # noqa: F401  characters that the console cannot show
+
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")

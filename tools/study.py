@@ -16,6 +16,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import console  # noqa: F401  characters that the console cannot show
+
 try:
     import nbformat
     from nbconvert.filters import markdown2html
