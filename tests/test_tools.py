@@ -92,9 +92,62 @@ def test_jupyterlab_is_told_to_keep_widgets(tmp_path, monkeypatch):
     study.keep_widgets()
     kept = json.loads(settings.read_text())
     assert kept["other"] == {"a": 1} and kept["@jupyter-widgets/jupyterlab-manager:plugin"]["saveState"]
+    assert kept["@jupyterlab/docmanager-extension:plugin"]["defaultViewers"] == {"markdown": "Markdown Preview"}
     settings.write_text("damaged")
     study.keep_widgets()
     assert settings.read_text() == "damaged", "what cannot be read is left alone"
+
+
+@pytest.fixture
+def lab(original, tmp_path, monkeypatch):
+    """A small series; a function that does what `make lab` does and returns JupyterLab's options."""
+    (tmp_path / "notebooks").mkdir()
+    original.rename(tmp_path / "notebooks" / original.name)
+    (tmp_path / "README.md").write_text("## The series\n[Title](notebooks/00_title.ipynb)\n")
+    started = []
+
+    def run(command):
+        started.append(command[4:])
+        return subprocess.CompletedProcess(command, 0)
+
+    def start(*arguments):
+        monkeypatch.setattr(study.sys, "argv", ["study.py", *arguments])
+        assert study.main() == 0
+        return started.pop()
+
+    monkeypatch.setattr(study, "ROOT", tmp_path)
+    monkeypatch.setattr(study, "keep_widgets", lambda: None)
+    monkeypatch.setattr(study.subprocess, "run", run)
+    return start
+
+
+@pytest.mark.parametrize(
+    ("user", "allowed"), [(0, True), (1000, False), (None, False)], ids=["root", "user", "Windows"]
+)
+def test_root_may_start_jupyterlab(lab, monkeypatch, capsys, user, allowed):
+    if user is None:
+        monkeypatch.delattr(study.os, "geteuid", raising=False)
+    else:
+        monkeypatch.setattr(study.os, "geteuid", lambda: user, raising=False)
+    options, said = lab(), capsys.readouterr().out
+    assert ("--allow-root" in options) == allowed == ("You are root" in said) and said.count("\n") == allowed
+
+
+@pytest.mark.parametrize("folder", ["my", "class"])
+def test_new_versions_are_seen(lab, tmp_path, capsys, monkeypatch, folder):
+    """Last on the console, and at the top of Contents, which then is the page that opens."""
+    monkeypatch.setattr(study.os, "geteuid", lambda: 1000, raising=False)
+    arguments = ["--class"] * (folder == "class")
+    assert f"--LabApp.default_url=/lab/tree/{folder}/00_start_here.ipynb" in lab(*arguments)
+    assert "New versions" not in (tmp_path / folder / "README.md").read_text() + capsys.readouterr().out
+    change(tmp_path / "notebooks" / "00_title.ipynb", "# Better title")
+    for _ in range(2):  # and the next time too
+        assert f"--LabApp.default_url=/lab/tree/{folder}/README.md" in lab(*arguments)
+        page = (tmp_path / folder / "README.md").read_text()
+        assert page.index("[00_title.new.ipynb](00_title.new.ipynb)") < page.index("[Title](00_title.ipynb)")
+        assert capsys.readouterr().out.endswith("00_title.new.ipynb), beside your 00_title.ipynb\n")
+    (tmp_path / folder / "00_title.new.ipynb").rename(tmp_path / folder / "00_title.ipynb")
+    assert "README.md" not in str(lab(*arguments)), "taken: nothing is new"
 
 
 def test_setup_notices_a_moved_folder(monkeypatch, tmp_path):
