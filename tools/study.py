@@ -102,7 +102,7 @@ def new_versions(folder):
     fresh = [path.name for path in sorted(folder.glob("*.new.ipynb"))]
     rows = [f"- [{name}]({name}), beside your {name.replace('.new', '')}\n" for name in fresh]
     told = (
-        f"\nNew versions, in {folder.name}/. Your copies are untouched; delete the new one when you do not want it.\n\n"
+        f"\nNew versions, in {folder.name}/. Your copies are untouched; delete the new one if you do not want it.\n\n"
     )
     return told + "".join(rows) if rows else ""
 
