@@ -1,9 +1,13 @@
 """Train and evaluate a segmentation network, the same way in every notebook."""
 
+import copy
 from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim.swa_utils import update_bn
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
@@ -27,7 +31,7 @@ def fit(model, data, *, epochs=5, batch_size=4, learning_rate=1e-2, auxiliary_we
     `data`: a sequence of (image float (C, H, W), label int64 (H, W)), all of one size; pixels labelled
     `ignore_index` (void) do not count. AdamW; the learning rate warms up over the first quarter of the steps and
     then falls as a cosine. Where the model returns {"out", "aux"}, the loss of "aux" is added, times
-    `auxiliary_weight`. The order of the pictures depends on `seed` alone: with a fixed number of torch threads, the
+    `auxiliary_weight`. At the end the statistics of batch norm are measured on `data` with the final weights. The order of the pictures depends on `seed` alone: with a fixed number of torch threads, the
     same call gives the same weights. Interrupt it (■ in JupyterLab): the model keeps what it has learned.
 
     ValueError, before any weight changes, for an item of the wrong shape or type, a label outside the classes or a
@@ -53,25 +57,32 @@ def fit(model, data, *, epochs=5, batch_size=4, learning_rate=1e-2, auxiliary_we
     try:
         with torch.random.fork_rng(devices=[]), tqdm(total=steps, desc="Training") as bar:
             torch.manual_seed(seed)
-            for _ in range(epochs):
-                matrix = 0
-                for images, labels in batches:
-                    output = model(images.to(memory_format=torch.channels_last))
-                    logits, loss = _loss(output, labels, auxiliary_weight, ignore_index)
-                    optimizer.zero_grad()
-                    loss.backward()
-                    optimizer.step()
-                    schedule.step()
-                    history.loss.append(loss.item())
-                    matrix += scores.confusion_matrix(logits.argmax(1), labels, logits.shape[1], ignore_index)
-                    bar.set_postfix(loss=f"{loss.item():.3f}", mean_IoU=f"{scores.mean_iou(matrix):.3f}", refresh=False)
-                    bar.update()
-                history.mean_iou.append(scores.mean_iou(matrix))
-    except KeyboardInterrupt:
+            try:
+                for _ in range(epochs):
+                    matrix = 0
+                    for images, labels in batches:
+                        output = model(images.to(memory_format=torch.channels_last))
+                        logits, loss = _loss(output, labels, auxiliary_weight, ignore_index)
+                        optimizer.zero_grad()
+                        loss.backward()
+                        optimizer.step()
+                        schedule.step()
+                        history.loss.append(loss.item())
+                        matrix += scores.confusion_matrix(logits.argmax(1), labels, logits.shape[1], ignore_index)
+                        figures = {"loss": f"{loss.item():.3f}", "mean_IoU": f"{scores.mean_iou(matrix):.3f}"}
+                        bar.set_postfix(figures, refresh=False)
+                        bar.update()
+                    history.mean_iou.append(scores.mean_iou(matrix))
+            except KeyboardInterrupt:
+                history.interrupted = True
+            if history.loss:
+                _measure_batch_norm(model, batches)
+    except KeyboardInterrupt:  # a second one
         history.interrupted = True
-        print(f"Stopped after {len(history.loss)} steps; the model keeps what it has learned.")
     finally:
         model.eval()
+    if history.interrupted:
+        print(f"Stopped after {len(history.loss)} steps; the model keeps what it has learned.")
     return history
 
 
@@ -96,6 +107,35 @@ def segment(model, image):
         raise ValueError(f"image must be (C, H, W), got {tuple(image.shape)}")
     model.eval()
     return _logits(model(image[None]))[0].argmax(0)
+
+
+def _measure_batch_norm(model, batches):
+    """Replace the running statistics of batch norm by means over one pass; left as they were when interrupted.
+
+    Running statistics are an average over the last dozens of steps and of weights that were still changing: after
+    few steps they do not fit the network. Only batch norm that was trained is measured, with dropout off.
+    """
+    trained = [module for module in model.modules() if isinstance(module, _BatchNorm) and module.training]
+    before = copy.deepcopy(trained)
+    model.eval()
+    try:
+        update_bn(batches, _Norms(trained, model), next(model.parameters()).device)
+    except BaseException:
+        for module, old in zip(trained, before, strict=True):
+            module.load_state_dict(old.state_dict())
+            module.momentum = old.momentum
+        raise
+
+
+class _Norms(nn.ModuleList):
+    """The modules that `update_bn` may touch, and the model that it runs."""
+
+    def __init__(self, modules, model):
+        super().__init__(modules)
+        self.run = [model]  # in a list, so that it is no submodule
+
+    def forward(self, images):
+        self.run[0](images)
 
 
 def _logits(output):

@@ -57,6 +57,58 @@ def test_random_state_is_left_alone():
     assert torch.rand(3).equal(expected)
 
 
+class Noisy(torch.nn.Module):
+    """Batch norm behind dropout, and one that its owner has frozen."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.drop, self.norm = torch.nn.Conv2d(3, 4, 1), torch.nn.Dropout(0.5), torch.nn.BatchNorm2d(4)
+        self.frozen, self.head = torch.nn.BatchNorm2d(4), torch.nn.Conv2d(4, 2, 1)
+
+    def train(self, mode=True):
+        super().train(mode)
+        self.frozen.eval()
+        return self
+
+    def forward(self, images):
+        return {"out": self.head(self.frozen(self.norm(self.drop(self.first(images)))))}
+
+
+def test_batch_norm_ends_with_statistics_measured_on_the_data():
+    """Against a slow way: the mean of what enters each batch norm, computed from the final weights."""
+    model, data = Noisy(), squares(8)
+    fit(model, data, epochs=1, batch_size=8)
+    entered = model.first(torch.stack([image for image, _ in data]))
+    torch.testing.assert_close(model.norm.running_mean, entered.mean((0, 2, 3)))
+    torch.testing.assert_close(model.norm.running_var, entered.var((0, 2, 3)))
+    assert model.frozen.running_mean.eq(0).all() and model.frozen.running_var.eq(1).all()
+    assert model.norm.momentum == 0.1 and not model.norm.training
+
+
+def test_few_steps_predict_as_well_as_they_train():
+    """15 steps: too few for running statistics, so that evaluation used to see background only."""
+    torch.manual_seed(0)
+    model = UNet(3, 2)
+    history = fit(model, squares(12), epochs=5, batch_size=4)
+    assert history.mean_iou[-1] > 0.8 and scores.mean_iou(evaluate(model, squares(12))) > 0.8
+
+
+def test_interrupted_measuring_keeps_the_running_statistics(monkeypatch, capsys):
+    def interrupted(batches, model, device):
+        for norm in model.modules():
+            if isinstance(norm, torch.nn.BatchNorm2d):
+                norm.reset_running_stats()
+                norm.momentum = None
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "update_bn", interrupted)
+    model = small()
+    assert fit(model, squares(4), epochs=1).interrupted
+    norms = [module for module in model.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    assert all(norm.momentum == 0.1 and norm.running_mean.ne(0).any() for norm in norms)
+    assert "keeps what it has learned" in capsys.readouterr().out
+
+
 def test_interrupt_keeps_the_model(monkeypatch, capsys):
     model = small()
     before = [parameter.clone() for parameter in model.parameters()]
