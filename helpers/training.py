@@ -31,8 +31,9 @@ def fit(model, data, *, epochs=5, batch_size=4, learning_rate=1e-2, auxiliary_we
     `data`: a sequence of (image float (C, H, W), label int64 (H, W)), all of one size; pixels labelled
     `ignore_index` (void) do not count. AdamW; the learning rate warms up over the first quarter of the steps and
     then falls as a cosine. Where the model returns {"out", "aux"}, the loss of "aux" is added, times
-    `auxiliary_weight`. At the end the statistics of batch norm are measured on `data` with the final weights. The order of the pictures depends on `seed` alone: with a fixed number of torch threads, the
-    same call gives the same weights. Interrupt it (■ in JupyterLab): the model keeps what it has learned.
+    `auxiliary_weight`. At the end the statistics of batch norm are measured on `data` with the final weights. The
+    order of the pictures depends on `seed` alone: with a fixed number of torch threads, the same call gives the
+    same weights. Interrupt it (■ in JupyterLab): the model keeps what it has learned.
 
     ValueError, before any weight changes, for an item of the wrong shape or type, a label outside the classes or a
     batch that is all void.

@@ -87,10 +87,10 @@ def test_batch_norm_ends_with_statistics_measured_on_the_data():
 
 def test_few_steps_predict_as_well_as_they_train():
     """15 steps: too few for running statistics, so that evaluation used to see background only."""
-    torch.manual_seed(0)
+    torch.manual_seed(3)
     model = UNet(3, 2)
     history = fit(model, squares(12), epochs=5, batch_size=4)
-    assert history.mean_iou[-1] > 0.8 and scores.mean_iou(evaluate(model, squares(12))) > 0.8
+    assert history.mean_iou[-1] > 0.98 and scores.mean_iou(evaluate(model, squares(12))) > 0.98
 
 
 def test_interrupted_measuring_keeps_the_running_statistics(monkeypatch, capsys):
