@@ -9,7 +9,6 @@ import pytest
 import torch
 from PIL import Image
 
-from helpers import DATA
 from helpers.datasets import read_image
 from helpers.datasets.folders import CAMVID, CamVid, Folder
 
@@ -84,9 +83,7 @@ def test_a_missing_pair(root, lost, left):
     with pytest.raises(FileNotFoundError, match=rf"{left}\W+frame_2\.png: has no {what}; "):
         CamVid(root, "train")
     (root / lost / "frame_0.png").unlink()
-    with pytest.raises(
-        FileNotFoundError, match=r"frame_0\.png: .* \(and 1 more\); .*The other folder has frame_1\.png"
-    ):
+    with pytest.raises(FileNotFoundError, match=r"frame_0\.png: .* \(and 1 more\); .* has frame_1\.png"):
         CamVid(root, "train")
 
 
@@ -164,9 +161,7 @@ def test_without_void_the_value_is_refused(own):
 
 
 def test_wrong_suffix_and_doubled_names(own):
-    with pytest.raises(
-        FileNotFoundError, match=r"a\.JPG: has no mask \(and 1 more\); .* mask_suffix \(''\)\. .* a_mask\.png"
-    ):
+    with pytest.raises(FileNotFoundError, match=r"a\.JPG: has no mask \(and 1 more\); .*, here ''\. .* a_mask\.png"):
         Folder(own / "pictures", own / "masks", ["none", "cell"])
     Image.new("RGB", (9, 8)).save(own / "pictures" / "a.png")
     with pytest.raises(ValueError, match=r"a\.png: same name as a\.JPG"):

@@ -50,11 +50,9 @@ class Folder(torch.utils.data.Dataset):
             alone = sorted(have.keys() - lack.keys())
             if alone:
                 more = f" (and {len(alone) - 1} more)" if len(alone) > 1 else ""
-                rule = f"a mask is called like its picture plus mask_suffix ({mask_suffix!r})"
-                first = ", ".join(path.name for path in list(lack.values())[:3])
-                raise FileNotFoundError(
-                    f"{have[alone[0]]}: has no {what}{more}; {rule}. The other folder has {first}, …"
-                )
+                other = next(iter(lack.values())).name
+                rule = f"a mask is called like its picture plus `mask_suffix`, here {mask_suffix!r}"
+                raise FileNotFoundError(f"{have[alone[0]]}: has no {what}{more}; {rule}. The other folder has {other}")
         self.files = [(images[stem], masks[stem]) for stem in sorted(images)]
 
     def _files(self, folder, suffix):
@@ -100,8 +98,8 @@ class Folder(torch.utils.data.Dataset):
         label, last = np.array(mask, np.int64), len(self.classes) - 1
         if last and set(np.unique(label)) in ({0, VOID}, {VOID}):
             raise ValueError(
-                f"{file}: holds only 0 and {VOID}, and {VOID} is void. If {VOID} means {self.classes[1]!r}, save 1 in its "
-                "place; if it does mean void, leave this picture out"
+                f"{file}: holds only 0 and {VOID}, and {VOID} is void. If {VOID} means {self.classes[1]!r}, save 1 "
+                "in its place; if it does mean void, leave this picture out"
             )
         label[np.isin(label, self.void)] = VOID
         wrong = label[(label != VOID) & ((label < 0) | (label > last))]
