@@ -140,9 +140,7 @@ def _is_void(label, ignore_index):
 def _checked(matrix):
     """The matrix in float64, after a look at it."""
     if not isinstance(matrix, torch.Tensor):
-        raise ValueError(
-            f"a confusion matrix is a tensor, as `confusion_matrix` gives, not a {type(matrix).__name__}"
-        )
+        raise ValueError(f"a confusion matrix is a tensor, as `confusion_matrix` gives, not a {type(matrix).__name__}")
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise ValueError(f"a confusion matrix is square, got {tuple(matrix.shape)}")
     if not matrix.isfinite().all() or (matrix < 0).any():
