@@ -3,6 +3,13 @@
 import ipywidgets as widgets
 from IPython.display import HTML, display
 
+# JupyterLab gives its sliders no name that a screen reader could say: take the label's.
+_NAMES = (
+    "<script>(tries => { const name = () => { document.querySelectorAll('.widget-inline-hbox').forEach(box => {"
+    "const label = box.querySelector('.widget-label'); if (label) box.querySelectorAll('.noUi-handle').forEach("
+    "handle => handle.setAttribute('aria-label', label.textContent)); }); if (tries--) setTimeout(name, 700); };"
+    " name(); })(4)</script>"
+)
 _LAYOUT = {"width": "255px", "margin": "2px 10px 2px 2px"}  # three in a row at 1280 pixels
 _STYLE = {"description_width": "initial"}
 
@@ -38,7 +45,7 @@ def frame(draw, controls, finding, *extra):
         metadata={"image/svg+xml": {"alt": finding}},
     )
     ranges = "; ".join(f"<b>{control.description}</b> {_range(control)}" for control in controls)
-    display(HTML(f"<p>At the start: <em>{finding}</em> Controls: {ranges}.</p>"))
+    display(HTML(f"<p>At the start: <em>{finding}</em> Controls: {ranges}.</p>{_NAMES}"))
 
 
 def _range(control):

@@ -1,14 +1,16 @@
 """`predict` before you look; `check` your answer. Both let the notebook run on when nothing is filled in.
 
     guess = predict("How many classes?", "1", "2")   # buttons; remembers, reveals nothing
-    guess.reveal("2")                                # later: the answer beside the guess
+    guess.reveal(classes)                            # later: the answer beside the guess
     check("mean-iou", answer)                        # not answered yet, a tick, or what kind of mistake it looks like
 
 The exercises of a notebook stand in its lesson, `helpers.lessons`.
 """
 
+import copy
 import html
 import math
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -19,37 +21,73 @@ from IPython.display import display
 
 from helpers.drawing import show
 
+NUMBER = r"[-−]?[\d,]*\.?\d+"
+_said = {}  # {question: option}: a guess survives when its cell runs again
+
 
 class Guess:
     """What the learner clicked, or None; made by `predict`."""
 
-    def __init__(self, options):
-        self.options, self.choice = options, None
+    def __init__(self, question, options):
+        self.question, self.options = question, options
+
+    @property
+    def choice(self):
+        return _said.get(self.question)
 
     def reveal(self, answer):
-        """Print the answer beside the guess. ValueError when the answer is not one of the options."""
-        if answer not in self.options:
-            raise ValueError(f"{answer!r} is not one of the options {', '.join(map(repr, self.options))}")
-        verdict = (
-            "" if self.choice is None else f" You said {self.choice}" + (": right." if self.choice == answer else ".")
-        )
-        print(f"Answer: {answer}.{verdict}")
+        """Print the answer beside the guess: a text, or a number that is looked up in the options.
+
+        A number fits an option that shows it rounded ("0.50"), or a range: "under 0.8", "0.8 to 0.95", "over 0.95".
+        An answer that fits none is printed all the same: a changed cell may give one.
+        """
+        fitting = next((option for option in self.options if _fits(answer, option)), None)
+        shown = f"{answer:.3f}".rstrip("0").rstrip(".") if isinstance(answer, float) else str(answer)
+        if fitting is None:
+            line = f"Answer: {shown}. That was none of the options."
+        elif isinstance(answer, str) or re.fullmatch(NUMBER, fitting):
+            line = f"Answer: {fitting}."
+        else:
+            line = f"Answer: {shown} ({fitting})."
+        if self.choice is not None:
+            line += f" You said {self.choice}" + (": right." if self.choice == fitting else ".")
+        print(line)
+
+
+def _fits(answer, option):
+    """Whether an answer is what an option says."""
+    if isinstance(answer, str):
+        return answer == option
+    values = [float(found.replace(",", "").replace("−", "-")) for found in re.findall(NUMBER, option)]
+    if re.fullmatch(NUMBER, option):
+        return round(float(answer), len(option.partition(".")[2])) == values[0]
+    if re.match(f"(under|below|less than) {NUMBER}", option):
+        return answer < values[0]
+    if re.match(f"(over|above|more than) {NUMBER}", option):
+        return answer > values[0]
+    if re.match(f"{NUMBER} to {NUMBER}", option):
+        return values[0] <= answer <= values[1]
+    return False
 
 
 def predict(question, *options):
     """Show the question with a button for each option (texts); return a `Guess` that remembers the click."""
     if len(set(options)) < 2 or not all(isinstance(option, str) for option in options):
         raise ValueError("predict needs at least two different options, each a text")
-    guess = Guess(options)
-    buttons = widgets.ToggleButtons(options=[(option, option) for option in options], value=None)
+    guess = Guess(question, options)
+    before = guess.choice if guess.choice in options else None
+    buttons = widgets.ToggleButtons(options=[(option, option) for option in options], value=before)
     buttons.style.button_width = "auto"
     said = widgets.HTML()
 
-    def remember(change):
-        guess.choice = change["new"]
-        said.value = f"You say <b>{html.escape(guess.choice)}</b>. Run on to find out." if guess.choice else ""
+    def remember(_=None):
+        if buttons.value is None:
+            return
+        _said[question] = buttons.value
+        said.value = f"You say <b>{html.escape(buttons.value)}</b>. Run on to find out."
 
     buttons.observe(remember, "value")
+    remember()
     title = widgets.HTML(f"<b>Predict.</b> {html.escape(question)}")
     box = widgets.VBox([title, buttons, said])
     choices = " · ".join(map(html.escape, options))
@@ -66,7 +104,8 @@ class Exercise:
 
     right: Any
     mistakes: dict  # what the mistake looks like: the answer that it gives
-    hints: tuple  # a hint, then a stronger one
+    hints: tuple  # a hint, then a stronger one; neither is the solution
+    insight: str = ""  # what a right answer earns
     cases: tuple = ()  # tuples of arguments; empty when the answer is a value
     tolerance: float = 1e-6
     core: Any = None  # (*case) -> bool: mistakes are told apart on these cases only
@@ -79,7 +118,7 @@ _tries = Counter()
 
 def check(name, answer):
     """Print one line about `answer`: not answered yet, right, or what kind of mistake it looks like, and a hint."""
-    if name not in EXERCISES:
+    if not isinstance(name, str) or name not in EXERCISES:
         raise ValueError(f"there is no exercise {name!r}; there are {', '.join(map(repr, EXERCISES))}")
     exercise = EXERCISES[name]
     given, complaint = _results(exercise, answer)
@@ -90,7 +129,7 @@ def check(name, answer):
     if given and any(result is ... for result in given):
         print("○ Not answered yet: replace the three dots and run this cell again.")
     elif given and _same(given, wanted, exercise.tolerance):
-        print("✓ Right.")
+        print(f"✓ Right. {exercise.insight}".rstrip())
     else:
         _tries[name] += 1
         print(f"✗ {complaint or _diagnosis(exercise, given)} Hint: {exercise.hints[min(_tries[name], 2) - 1]}")
@@ -106,9 +145,8 @@ def _results(exercise, answer):
         return None, f"This should be a function, but it is {type(answer).__name__}."
     results = []
     for case in exercise.cases:
-        copies = [value.clone() if isinstance(value, torch.Tensor) else value for value in case]
         try:
-            results.append(answer(*copies))
+            results.append(answer(*copy.deepcopy(case)))  # a learner's function may change what it is given
         except Exception as error:
             reason = (str(error).splitlines() or ["no message"])[0]
             return None, f"Your function stopped with {type(error).__name__}: {reason}."

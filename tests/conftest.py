@@ -1,38 +1,22 @@
-"""What the notebook runs need: a patient nbval, and one more cell that moves every widget."""
+"""What the notebook runs need: a patient nbval, and a reader who plays after the last cell."""
 
 from collections import defaultdict
-from pathlib import Path
+from itertools import groupby
 
-import nbformat
 import pytest
 from nbval.plugin import IPyNbCell
+from play import ROOT, played
 
 import helpers  # noqa: F401  before anything that imports torchvision
 
-ROOT = Path(__file__).resolve().parent.parent
-
 
 def pytest_collection_modifyitems(items):
-    """Give nbval's cells time for their output, and let each notebook end with the sweep of its widgets."""
-    last = {}
-    for place, item in enumerate(items):
-        if isinstance(item, IPyNbCell):
-            item.output_timeout = 60  # nbval's own 5 s is too short on a busy machine
-            last[item.parent] = place
-    sweep = (ROOT / "tests" / "sweep.py").read_text()
-    for notebook, place in sorted(last.items(), key=lambda pair: -pair[1]):
-        cell = nbformat.v4.new_code_cell(sweep)
-        cell.id = "sweep"
-        number = items[place].cell_num + 1
-        item = IPyNbCell.from_parent(
-            notebook,
-            name=f"Sweep of the widgets (cell {number})",
-            cell_num=number,
-            cell=cell,
-            options=defaultdict(bool),
-        )
-        item.output_timeout = 60
-        items.insert(place + 1, item)
+    """In each notebook's own kernel: every open cell twice, at the end all widgets moved and every tweak tried."""
+    played_items = []
+    for notebook, group in groupby(items, key=lambda item: item.parent if isinstance(item, IPyNbCell) else None):
+        own = list(group)
+        played_items += played(notebook, own) if notebook else own
+    items[:] = played_items
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -43,6 +43,12 @@ class Document:
         end = next((i for i, cell in enumerate(self.cells) if stop and cell.source.startswith(f"## {stop}")), None)
         return self.cells[begin:end]
 
+    def route(self, minutes):
+        """The anchors of the sections that the teacher's route of so many minutes links to, in order."""
+        text = "\n\n".join(cell.source for cell in self.tagged("teacher"))
+        paragraph = re.search(rf"^\*\*{minutes} minutes\.\*\*(.+?)(?:\n\n|\Z)", text, re.M | re.S)
+        return re.findall(r"\]\(#(.+?)\)(?=[\s,;.·→)]|$)", paragraph[1]) if paragraph else []
+
     def tagged(self, tag):
         return [cell for cell in self.cells if tag in cell.metadata.get("tags", [])]
 
@@ -82,6 +88,48 @@ class Document:
                 if value not in FREE and not _is_proven(value, shown, percent, proven):
                     missing.append((cell.id, shown))
         return missing
+
+
+def tags(cell):
+    return set(cell.metadata.get("tags", []))
+
+
+def is_open(cell):
+    """A code cell that the reader sees, reads and changes."""
+    return cell.cell_type == "code" and not tags(cell) & {"hide-input", "proof", "answer", "teacher"}
+
+
+def is_training(cell):
+    return "training" in tags(cell)
+
+
+def change(source, old, new):
+    """The source with a change that the notebook's metadata names; the old text must stand in it once."""
+    assert source.count(old) == 1, f"{old!r} stands {source.count(old)} times in the cell"
+    return source.replace(old, new)
+
+
+def shortened(cell):
+    """The source of a cell, its training made short."""
+    source = cell.source
+    for old, new in cell.metadata.get("short", []):
+        source = change(source, old, new)
+    return source
+
+
+def sections(cells):
+    """The cells in lists, a new one at each H2."""
+    found = [[]]
+    for cell in cells:
+        if cell.cell_type == "markdown" and cell.source.startswith("## "):
+            found.append([])
+        found[-1].append(cell)
+    return found
+
+
+def anchor(heading):
+    """How a link in JupyterLab names a heading."""
+    return heading.strip().replace(" ", "-")
 
 
 def numbers(text):

@@ -4,9 +4,11 @@ import json
 import math
 import shutil
 
+import nbformat
 import pytest
-from conftest import ROOT
 from lab import CHROMIUM, FLAGS, MISSING, NotebookPage, jupyterlab
+from notebook_text import shortened
+from play import ROOT
 from playwright.sync_api import sync_playwright
 
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason=MISSING)
@@ -33,6 +35,11 @@ async ([handle, picture, key]) => {
 def address(tmp_path_factory):
     folder = tmp_path_factory.mktemp("lab")
     shutil.copytree(ROOT / "notebooks", folder / "notebooks")
+    for path in (folder / "notebooks").glob("*.ipynb"):
+        notebook = nbformat.read(path, as_version=4)
+        for cell in notebook.cells:
+            cell.source = shortened(cell)
+        nbformat.write(notebook, path)
     with jupyterlab(folder) as address:
         yield address
 
@@ -63,6 +70,8 @@ def test_notebook_in_the_browser(name, address, browser):
             box = button.evaluate_handle("b => b.closest('.widget-vbox')")
             assert button.inner_text() in box.as_element().inner_text().partition("You say")[2]
     assert len(guesses) >= 3
+    check_that_a_guess_survives(page)
+    check_names(page)
 
     times = [time for box in explorers(page) for time in move_controls(page, box, kept)]
     times.sort()
@@ -71,6 +80,27 @@ def test_notebook_in_the_browser(name, address, browser):
     print(name, figures)
     assert notebook.faults() == []
     page.close()
+
+
+def check_that_a_guess_survives(page):
+    """A click makes the cell active, so the next Shift+Enter runs it again."""
+    button = page.query_selector(".widget-toggle-buttons button")
+    button.click()
+    said = button.inner_text()
+    cell = button.evaluate_handle("b => b.closest('.jp-Cell')").as_element()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Shift+Enter")
+    page.wait_for_timeout(1500)
+    assert said in cell.inner_text().partition("You say")[2]
+
+
+def check_names(page):
+    """Pictures have alt text and sliders have names that a screen reader can say."""
+    page.wait_for_timeout(1500)
+    pictures = page.eval_on_selector_all(".jp-OutputArea-output > img", "nodes => nodes.map(n => n.alt)")
+    assert pictures and all(len(alt.split()) >= 5 for alt in pictures), pictures
+    sliders = page.eval_on_selector_all(".noUi-handle", "nodes => nodes.map(n => n.ariaLabel)")
+    assert all(sliders), sliders
 
 
 def explorers(page):

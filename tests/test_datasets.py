@@ -5,8 +5,8 @@ import sys
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT
 from PIL import Image
+from play import ROOT
 
 from helpers import datasets
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
+from play import ROOT
 
 MUTANTS = {  # file: (right, broken, notebook that notices)
     "scores.py": ("sum(dim=1) - intersection)", "sum(dim=1))", "00_start_here"),

@@ -1,5 +1,7 @@
 """`check` and `predict`: one clear line for every answer, right, wrong or absurd."""
 
+import importlib
+import pkgutil
 import re
 
 import ipywidgets
@@ -7,9 +9,11 @@ import pytest
 import torch
 from ipywidgets.widgets.widget import _instances
 
-from helpers import practice
-from helpers.lessons import output_sizes, receptive_fields, start_here  # noqa: F401  they register their exercises
+from helpers import lessons, practice
 from helpers.practice import EXERCISES, check, predict
+
+for lesson in pkgutil.iter_modules(lessons.__path__):  # each registers its exercises
+    importlib.import_module(f"helpers.lessons.{lesson.name}")
 
 NONSENSE = {
     "None": None,
@@ -47,7 +51,7 @@ def said(capsys):
 
 @pytest.mark.parametrize("name", EXERCISES)
 def test_right_and_unfilled(name, said):
-    assert said(name, EXERCISES[name].right) == "✓ Right."
+    assert said(name, EXERCISES[name].right) == f"✓ Right. {EXERCISES[name].insight}".strip()
     assert said(name, ...).startswith("○ Not answered yet")
     if EXERCISES[name].cases:
         assert said(name, lambda *_: ...).startswith("○ Not answered yet")
@@ -86,7 +90,24 @@ def test_a_learner_cannot_change_the_cases(name, said):
             value.zero_() if isinstance(value, torch.Tensor) else None
 
     said(name, destroys)
-    assert said(name, exercise.right) == "✓ Right."
+    assert said(name, exercise.right).startswith("✓ Right.")
+
+
+def test_no_case_can_be_changed(said, monkeypatch):
+    """A list that a learner empties or turns round is a copy."""
+    length = practice.Exercise(right=len, cases=(([1, 2, 3],),), mistakes={}, hints=("a", "b"))
+    monkeypatch.setitem(EXERCISES, "length", length)
+    assert said("length", lambda net: net.clear()).startswith("✗")
+    assert said("length", lambda net: 0).startswith("✗")
+    assert said("length", lambda net: (net.reverse(), len(net))[1]) == "✓ Right."
+    assert said("length", len) == "✓ Right."
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_hints_do_not_print_the_solution(name):
+    exercise = EXERCISES[name]
+    if not exercise.cases:
+        assert str(exercise.right) not in " ".join(exercise.hints)
 
 
 def test_messages_name_the_kind_of_mistake(said):
@@ -100,12 +121,14 @@ def test_a_wrong_law_is_named_with_and_without_the_zero_case(said):
     for text, law in EXERCISES["out-size"].mistakes.items():
         for clamped in (lambda *case, law=law: max(0, law(*case)), lambda i, k, s, p, d, law=law: law(i, k, s, p, d)):
             line = said("out-size", clamped)
-            assert text in line or line == "✓ Right."  # the right law, clamped, is right
+            assert text in line or line.startswith("✓ Right.")  # the right law, clamped, is right
 
 
 def test_unknown_exercise():
     with pytest.raises(ValueError, match=r"there is no exercise 'nothing'; there are .*'shift'"):
         check("nothing", 1)
+    with pytest.raises(ValueError, match="there is no exercise"):
+        check(["shift"], 8)
 
 
 def test_predict_remembers_and_reveals_only_when_asked(capsys):
@@ -124,8 +147,28 @@ def test_predict_remembers_and_reveals_only_when_asked(capsys):
     guess.reveal("a")
     guess.reveal("b <c>")
     assert capsys.readouterr().out == "Answer: a. You said b <c>.\nAnswer: b <c>. You said b <c>: right.\n"
-    with pytest.raises(ValueError, match="'z' is not one of the options"):
-        guess.reveal("z")
+    again = predict("Which?", "a", "b <c>")  # its cell is run a second time
+    assert again.choice == "b <c>"
     for options in [(), ("a",), ("a", "a"), (1, 2)]:
         with pytest.raises(ValueError, match="at least two different options"):
             predict("Which?", *options)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (0.9761, "Answer: 0.976 (over 0.95)."),
+        (0.9, "Answer: 0.9 (0.8 to 0.95)."),
+        (0.1, "Answer: 0.1 (under 0.8)."),
+        (7, "Answer: 7."),
+        (12, "Answer: 12. That was none of the options."),
+        ("by nothing", "Answer: by nothing."),
+        ("by luck", "Answer: by luck. That was none of the options."),
+    ],
+)
+def test_reveal_finds_the_option(answer, said, capsys):
+    options = ("7", "by nothing") if answer in (7, 12) or isinstance(answer, str) else ()
+    guess = predict(f"Which is {answer}?", *(options or ("under 0.8", "0.8 to 0.95", "over 0.95")))
+    capsys.readouterr()
+    guess.reveal(answer)
+    assert capsys.readouterr().out == said + "\n"

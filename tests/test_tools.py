@@ -7,8 +7,8 @@ import tomllib
 
 import nbformat
 import pytest
-from conftest import ROOT
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from play import ROOT
 
 sys.path.insert(0, str(ROOT / "tools"))
 import setup

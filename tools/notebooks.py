@@ -49,7 +49,9 @@ def canonical(notebook):
         "language_info": {"name": "python"},
     }
     for cell in notebook.cells:
-        cell.metadata = {key: cell.metadata[key] for key in ("jupyter", "tags") if key in cell.metadata}
+        cell.metadata = {key: cell.metadata[key] for key in ("tags", "tweaks", "short") if key in cell.metadata}
+        if "hide-input" in tags(cell):  # Jupyter Book's word for it; the next line is JupyterLab's
+            cell.metadata["jupyter"] = {"source_hidden": True}
         if cell.cell_type == "code":
             cell.outputs = [kept for output in cell.outputs if (kept := _canonical_output(output, cell))]
     return notebook

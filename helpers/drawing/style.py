@@ -1,6 +1,7 @@
 """One style for every picture: the palette, the look of each class, and how a picture is displayed."""
 
 import io
+from html import escape
 
 import torch
 from IPython.display import HTML, display
@@ -48,6 +49,13 @@ STYLE = {
     "legend.frameon": False,
     "svg.hashsalt": "segmentation-notebooks",
 }
+# JupyterLab leaves the alt text of its pictures empty: take the sentence below.
+_ALT = (
+    "<script>(line => setTimeout(() => { const child = line.closest('.jp-OutputArea-child');"
+    "const picture = child?.previousElementSibling?.querySelector('img');"
+    "if (picture) picture.alt = line.querySelector('em').textContent; }, 500))"
+    "(document.currentScript.parentElement)</script>"
+)
 WIDTH = 9.0  # inches; at 100 dots an inch this fills the column of a 1280-pixel projector
 
 
@@ -61,7 +69,7 @@ def show(picture, finding):
             raw=True,
             metadata={"image/svg+xml": {"alt": finding}},
         )
-    display(HTML(f"<p><em>{finding}</em></p>"))
+    display(HTML(f"<p><em>{escape(finding)}</em></p>{_ALT}"))
 
 
 def png(figure):
