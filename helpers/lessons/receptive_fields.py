@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from helpers.drawing import compare_masks, heat
+from helpers.drawing import compare_masks, heat, panels
 from helpers.drawing.style import BLUE, GREEN, INK, PINK, RED, rgb
 from helpers.drawing.svg import document, line, picture, rectangle, text
 from helpers.explore import choice, frame, slider
@@ -121,11 +121,30 @@ def used(maps, field, unit):
     return heat(titled, corner=(top, left), box=(top + quarter, bottom + 1 - quarter)), finding
 
 
-def tint(values, mask):
-    """A map (H, W) as an image (3, H, W): grey, and blue where the mask (H, W) is True."""
-    light = 0.5 + 0.5 * ((values - values.min()) / (values.max() - values.min()).clamp(min=1e-9))
-    light = torch.where(values.max() > values.min(), light, torch.ones_like(values))
-    return torch.where(mask, light * rgb(BLUE)[:, None, None], 0.45 + 0.5 * light)
+def compare(poked, gradient):
+    """(Figure, finding): how far each pixel moves a unit, by pokes and by one gradient."""
+    square = (gradient > 0).any(1).sum().item(), (gradient > 0).any(0).sum().item()
+    finding = f"{square[0]}×{square[1]} pixels move the unit; pokes and gradient differ in {(poked != gradient).sum()}."
+    return heat({f"{poked.numel()} pokes": poked, "one gradient": gradient}, numbers=True), finding
+
+
+def hidden(masks):
+    """(Figure, finding): which pixels (H, W) each measurement shows."""
+    squares = {f"{name}: {mask.sum()}": tint(mask) for name, mask in masks.items()}
+    finding = f"Blue pixels moved the unit – {', '.join(squares)} of {next(iter(masks.values())).numel()}."
+    return panels(squares), finding
+
+
+def noticed(covered, masks):
+    """(Figure, finding): the photograph with a covered part, and the units (H, W) of each map that notice it."""
+    maps = {f"{name}: {mask.double().mean():.0%}": tint(mask) for name, mask in masks.items()}
+    finding = f"Blue units notice that the eye is covered – {', '.join(maps)} of the map."
+    return panels({"one eye covered": covered, **maps}, maps=maps), finding
+
+
+def tint(mask):
+    """A mask (H, W) as an image (3, H, W): blue where it is True, else light grey."""
+    return torch.where(mask, rgb(BLUE)[:, None, None], 0.9)
 
 
 def growth(layers):
