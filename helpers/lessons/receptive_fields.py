@@ -2,8 +2,6 @@
 
 import base64
 import io
-import itertools
-import math
 from functools import partial, reduce
 
 import torch
@@ -23,17 +21,17 @@ LEFT, CELL = 110, 54  # of the cone, and of the bars below it
 
 
 def boxes(image, fields, place):
-    """(SVG, finding): what the units nearest to `place` (row, column) see, as boxes over the photograph.
-
-    fields: {name: ReceptiveField of its map}.
-    """
-    spans = {name: field.span(*nearest(field, place)) for name, field in fields.items()}
+    """(SVG, finding): what the units nearest to `place` see; fields: {name: ReceptiveField of its map}."""
+    spans = {}
+    for name, field in fields.items():
+        axes = zip(place, field.size, field.stride, field.padding, strict=True)
+        spans[name] = field.span(*(max(0, round((at - (n - 1) / 2 + p) / s)) for at, n, s, p in axes))
     (height, width), (rows, columns) = image.shape[1:], zip(*spans.values(), strict=True)
     top, bottom = min(0, *(first for first, _ in rows)), max(height, *(last + 1 for _, last in rows))
     left, right = min(0, *(first for first, _ in columns)), max(width, *(last + 1 for _, last in columns))
     scale = min(600 / (right - left), 450 / (bottom - top))
-    legend = scale * (right - left) + 24
-    parts = [rectangle(0, 0, legend - 24, scale * (bottom - top), fill=BEYOND)]
+    legend, end = scale * (right - left) + 24, scale * (bottom - top)
+    parts = [rectangle(0, 0, legend - 24, end, fill=BEYOND)]
     parts.append(picture(image, -left * scale, -top * scale, width * scale, height * scale, photo=True))
     for number, (name, ends) in enumerate(spans.items()):
         colour, dash = LOOKS[number % len(LOOKS)]
@@ -44,29 +42,18 @@ def boxes(image, fields, place):
         at = 24 + 42 * number
         parts.append(line(legend, at - 6, legend + 40, at - 6, stroke=colour, width=4, dash=dash))
         parts.append(text(legend + 52, at, f"{name}: {tall} px", size=18))
-    at = 24 + 42 * len(spans)
-    parts.append(text(legend, at, f"photograph: {height}×{width} px", size=16))
-    parts.append(rectangle(legend, at + 16, 16, 16, fill=BEYOND, stroke=INK))
-    parts.append(text(legend + 24, at + 30, "no picture here", size=16))
+    parts.append(text(legend, 300, f"photograph: {height}×{width} px", size=16))
+    parts.append(text(legend, 324, "grey: no picture there", size=16))
+    name, (top, bottom), (left, right) = list(spans)[-1], rows[-1], columns[-1]
     finding = (
-        f"What one unit sees grows from box to box. {list(spans)[-1]} reads rows {rows[-1][0]} to {rows[-1][1]} and "
-        f"columns {columns[-1][0]} to {columns[-1][1]} of a photograph that has rows 0 to {height - 1} and columns "
-        f"0 to {width - 1}."
+        f"The boxes grow from map to map; {name} sees rows {top} to {bottom} of 0 to {height - 1}, "
+        f"and columns {left} to {right} of 0 to {width - 1}."
     )
-    return document(legend + 250, scale * (bottom - top), parts, finding), finding
-
-
-def nearest(field, place):
-    """(row, column) of the unit whose field has its middle nearest to `place`."""
-    axes = zip(field.size, field.stride, field.padding, place, strict=True)
-    return tuple(max(0, round((at - (size - 1) / 2 + padding) / stride)) for size, stride, padding, at in axes)
+    return document(legend + 250, end, parts, finding), finding
 
 
 def cone(layers, seen):
-    """(SVG, finding): the units that one output unit depends on, from the output down to the pixels.
-
-    layers: [(kernel_size, stride)], first to last. seen: a list of units for each row, the output's first.
-    """
+    """(SVG, finding): what one unit depends on. layers: [(k, s)]; seen: the units of each map, the last map's first."""
     grown, counts = growth([(k, s, 0, 1) for k, s in layers]), [seen[-1][-1] + 3]
     for k, s in layers:
         counts.append((counts[-1] - k) // s + 1)
@@ -108,43 +95,24 @@ def pokes(changes, unit):
     return document(LEFT + CELL * len(changes), 136, parts, finding), finding
 
 
-def used(maps, field, unit):
+def used(before, after, field, unit):
     """(Figure, finding): influence (H, W) on the unit (unit, unit), cut to its field, with the share of its middle."""
     (top, bottom), (left, right) = field.span(unit)
-    inside, quarter, titled, told = _inside(field.size[0]), field.size[0] / 4, {}, []
-    for name, values in maps.items():
-        values = values[top : bottom + 1, left : right + 1]
-        share = (inside @ values.double() @ inside / values.sum()).item()
-        titled[f"{name}: {share:.0%}"] = values
-        told.append(f"{share:.0%} {name}")
-    finding = f"In the middle quarter of the field (dashed) lies {' and '.join(told)} of what moves the unit."
-    return heat(titled, corner=(top, left), box=(top + quarter, bottom + 1 - quarter)), finding
-
-
-def compare(poked, gradient):
-    """(Figure, finding): how far each pixel moves a unit, by pokes and by one gradient."""
-    square = (gradient > 0).any(1).sum().item(), (gradient > 0).any(0).sum().item()
-    finding = f"{square[0]}×{square[1]} pixels move the unit; pokes and gradient differ in {(poked != gradient).sum()}."
-    return heat({f"{poked.numel()} pokes": poked, "one gradient": gradient}, numbers=True), finding
-
-
-def hidden(masks):
-    """(Figure, finding): which pixels (H, W) each measurement shows."""
-    squares = {f"{name}: {mask.sum()}": tint(mask) for name, mask in masks.items()}
-    finding = f"Blue pixels moved the unit – {', '.join(squares)} of {next(iter(masks.values())).numel()}."
-    return panels(squares), finding
+    inside, quarter, maps = _inside(field.size[0]), field.size[0] / 4, {}
+    for name, values in {"before training": before, "after training": after}.items():
+        values = values[top : bottom + 1, left : right + 1].double()
+        maps[f"{name}: {inside @ values @ inside / values.sum():.0%}"] = values
+    finding = f"Share of the influence that lies in the middle quarter (dashed) of the field – {', '.join(maps)}."
+    return heat(maps, corner=(top, left), box=(top + quarter, bottom + 1 - quarter)), finding
 
 
 def noticed(covered, masks):
-    """(Figure, finding): the photograph with a covered part, and the units (H, W) of each map that notice it."""
-    maps = {f"{name}: {mask.double().mean():.0%}": tint(mask) for name, mask in masks.items()}
-    finding = f"Blue units notice that the eye is covered – {', '.join(maps)} of the map."
-    return panels({"one eye covered": covered, **maps}, maps=maps), finding
-
-
-def tint(mask):
-    """A mask (H, W) as an image (3, H, W): blue where it is True, else light grey."""
-    return torch.where(mask, rgb(BLUE)[:, None, None], 0.9)
+    """(Figure, finding): where on the photograph the units (H, W) of each map lie that notice the cover."""
+    light, pictures = 0.4 + 0.6 * covered.mean(0), {"one eye covered": covered}
+    for name, mask in masks.items():
+        large = F.interpolate(mask[None, None].double(), covered.shape[1:])[0, 0] > 0
+        pictures[f"{name}: {mask.double().mean():.0%}"] = torch.where(large, rgb(BLUE)[:, None, None] * light, light)
+    return panels(pictures), f"Blue units notice the cover – {', '.join([*pictures][1:])} of the map."
 
 
 def growth(layers):
@@ -184,28 +152,23 @@ def plan(layers, kernel_size, strides, dilations):
 
 
 def view(photo, shape, layers):
-    """SVG: the field of the layers on the photograph, its weights, and the sum that gives its size.
-
-    photo: the photograph as SVG, one pixel wide for each pixel; shape: its (height, width).
-    """
+    """SVG: the field of the layers on the photograph (SVG; shape: (height, width)), its weights, its size as a sum."""
     (height, width), grown = shape, growth(layers)
     size, tall = grown[-1][0], 540 * height / width
     top, left = (at - (size - 1) / 2 for at in EYE)
     box = rectangle(left, top, size, size, stroke="white", stroke_width=5)
     box += rectangle(left, top, size, size, stroke=RED, stroke_width=3, dash="9 4")
-    parts = [
-        f'<svg width="540" height="{tall:g}" viewBox="0 0 {width} {height}"><g id="photograph">{photo}</g>{box}</svg>'
-    ]
+    whole = f'<svg width="540" height="{tall:g}" viewBox="0 0 {width} {height}">'
+    parts = [whole, f'<g id="photograph">{photo}</g>{box}</svg>']
     if size > height:
         parts.append(rectangle(150, tall - 32, 240, 28, fill="white"))
         parts.append(text(270, tall - 12, "larger than the photograph", anchor="middle", weight="bold"))
     parts.append(text(570, 16, f"the box, enlarged: {size}×{size} px", size=16, weight="bold"))
-    parts.append(rectangle(570, 26, 190, 190, fill=BEYOND))
-    parts.append(f'<svg x="570" y="26" width="190" height="190" viewBox="{left:g} {top:g} {size} {size}">')
-    parts.append('<use href="#photograph"/></svg>')
+    zoom = f'<svg x="570" y="26" width="190" height="190" viewBox="{left:g} {top:g} {size} {size}">'
+    parts += [rectangle(570, 26, 190, 190, fill=BEYOND), zoom, '<use href="#photograph"/></svg>']
     along = F.adaptive_avg_pool1d(profile(layers)[None], min(size, 95))[0]
     along = along / along.max()
-    parts += [_veil(torch.outer(along, along), 570, 26, 190), rectangle(570, 26, 190, 190, stroke=INK)]
+    parts += [_veil(torch.outer(along, along)), rectangle(570, 26, 190, 190, stroke=INK)]
     notes = ["white:", "no weight", "", "full colour:", "most weight", "", "grey:", "no picture"]
     parts += [text(770, 44 + 22 * row, note) for row, note in enumerate(notes[: 8 if size > height else 5])]
     parts.append(text(570, 244, "weight along one row of it", size=16, weight="bold"))
@@ -214,40 +177,30 @@ def view(photo, shape, layers):
     parts.append(f'<path d="M570 330{steps}V330Z" fill="{BLUE}"/>')
     heavy = f"the middle quarter holds {share(layers):.0%} of the weight"
     parts += [text(570, 352, heavy), text(570, 372, "(if all pixels weighed the same: 25%)")]
-    terms = [f"{(after - size) // stride}·{stride}" for (size, stride), (after, _) in itertools.pairwise(grown)]
-    told = " + ".join(["size = 1", *terms]) + f" = {grown[-1][0]} px"
+    terms = [f"{d * (k - 1)}·{stride}" for (k, _, _, d), (_, stride) in zip(layers, grown, strict=False)]
+    told = " + ".join(["size = 1", *terms]) + f" = {size} px"
     parts.append(text(0, 402, told, size=min(20, 1500 / len(told)), weight="bold"))
     return document(900, 410, parts, f"{told}; {heavy}")
 
 
-def _veil(weights, x, y, side):
-    """White where a weight is 0, clear where it is 1."""
-    alpha = (255 * (1 - weights)).round().byte()
-    buffer = io.BytesIO()
-    pixels = torch.stack([torch.full_like(alpha, 255), alpha], dim=-1)
-    Image.fromarray(pixels.numpy(), mode="LA").save(buffer, format="png", compress_level=1)
-    place = f'x="{x}" y="{y}" width="{side}" height="{side}" style="image-rendering:pixelated"'
-    return f'<image {place} href="data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"/>'
+def _veil(weights):
+    """Over the enlarged box: white where a weight is 0, clear where it is 1."""
+    alpha, buffer = (255 * (1 - weights)).round().byte(), io.BytesIO()
+    pixels = torch.stack([torch.full_like(alpha, 255), alpha], dim=-1).numpy()
+    Image.fromarray(pixels, mode="LA").save(buffer, format="png", compress_level=1)
+    data = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return f'<image x="570" y="26" width="190" height="190" style="image-rendering:pixelated" href="{data}"/>'
 
 
 def explore(image):
     """Build a stack of layers; its receptive field and its weights on the photograph."""
-    height, width = image.shape[1:]
-    photo = picture(image, 0, 0, width, height, photo=True)  # encoded once
-
-    def draw(**chosen):
-        return view(photo, (height, width), plan(**chosen))
-
-    strides = choice("strides", ["none", "early", "late", "every"])
-    strides.value = "early"
-    controls = [slider("layers", 3, 6, 5), slider("kernel_size", 2, 7, 3), strides]
-    start = plan(5, 3, "early", "none")
-    frame(
-        draw,
-        [*controls, choice("dilations", ["none", "doubling"])],
-        f"Five 3×3 layers, two early strides: a field of {growth(start)[-1][0]} pixels, "
-        f"and {share(start):.0%} of the weight in its middle quarter.",
-    )
+    photo = picture(image, 0, 0, image.shape[2], image.shape[1], photo=True)  # encoded once
+    controls = [slider("layers", 3, 6, 5), slider("kernel_size", 2, 7, 3)]
+    controls += [choice("strides", ["none", "early", "late", "every"]), choice("dilations", ["none", "doubling"])]
+    controls[2].value, start = "early", plan(5, 3, "early", "none")
+    finding = f"Five 3×3 layers, two early strides: a field of {growth(start)[-1][0]} pixels, "
+    finding += f"and {share(start):.0%} of the weight in its middle quarter."
+    frame(lambda **chosen: view(photo, image.shape[1:], plan(**chosen)), controls, finding)
 
 
 def _size(net, add=lambda k, s, step: (k - 1) * step, grow=lambda step, s: step * s):
@@ -288,7 +241,7 @@ EXERCISES["stride"] = Exercise(
     mistakes={
         "The strides are still added: 2 and 3 put neighbours 6 pixels apart.": partial(_size, grow=lambda e, s: e + s),
         "The strides are still added, now from 0. They multiply.": partial(_size, grow=lambda e, s: e + s - 1),
-        "This is the effective stride. Return the size.": lambda net: math.prod(s for _, s in net),
+        "This is the effective stride. Return the size.": lambda net: reduce(lambda e, layer: e * layer[1], net, 1),
         "Only the stride of the layer before counts. All before multiply.": partial(_size, grow=lambda e, s: s),
         "The stride acts one layer too early: it spreads the layers after it, not its own kernel.": (
             partial(_size, add=lambda k, s, e: (k - 1) * e * s)
