@@ -44,11 +44,9 @@ def boxes(image, fields, place):
         parts.append(text(legend + 52, at, f"{name}: {tall} px", size=18))
     parts.append(text(legend, 300, f"photograph: {height}×{width} px", size=16))
     parts.append(text(legend, 324, "grey: no picture there", size=16))
-    name, (top, bottom), (left, right) = list(spans)[-1], rows[-1], columns[-1]
-    finding = (
-        f"The boxes grow from map to map; {name} sees rows {top} to {bottom} of 0 to {height - 1}, "
-        f"and columns {left} to {right} of 0 to {width - 1}."
-    )
+    (top, bottom), (left, right) = rows[-1], columns[-1]
+    finding = f"The boxes grow from map to map; {name} sees rows {top} to {bottom} of 0 to {height - 1}, "
+    finding += f"and columns {left} to {right} of 0 to {width - 1}."
     return document(legend + 250, end, parts, finding), finding
 
 
@@ -161,8 +159,8 @@ def view(photo, shape, layers):
     whole = f'<svg width="540" height="{tall:g}" viewBox="0 0 {width} {height}">'
     parts = [whole, f'<g id="photograph">{photo}</g>{box}</svg>']
     if size > height:
-        parts.append(rectangle(150, tall - 32, 240, 28, fill="white"))
-        parts.append(text(270, tall - 12, "larger than the photograph", anchor="middle", weight="bold"))
+        label = text(270, tall - 12, "larger than the photograph", anchor="middle", weight="bold")
+        parts += [rectangle(150, tall - 32, 240, 28, fill="white"), label]
     parts.append(text(570, 16, f"the box, enlarged: {size}×{size} px", size=16, weight="bold"))
     zoom = f'<svg x="570" y="26" width="190" height="190" viewBox="{left:g} {top:g} {size} {size}">'
     parts += [rectangle(570, 26, 190, 190, fill=BEYOND), zoom, '<use href="#photograph"/></svg>']
