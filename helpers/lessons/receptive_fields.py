@@ -106,11 +106,11 @@ def used(before, after, field, unit):
 
 def noticed(covered, masks):
     """(Figure, finding): where on the photograph the units (H, W) of each map lie that notice the cover."""
-    light, pictures = 0.4 + 0.6 * covered.mean(0), {"one eye covered": covered}
+    blue, pictures = (0.35 + 0.65 * rgb(BLUE)[:, None, None]) * (0.4 + 0.6 * covered.mean(0)), {}
     for name, mask in masks.items():
         large = F.interpolate(mask[None, None].double(), covered.shape[1:])[0, 0] > 0
-        pictures[f"{name}: {mask.double().mean():.0%}"] = torch.where(large, rgb(BLUE)[:, None, None] * light, light)
-    return panels(pictures), f"Blue units notice the cover – {', '.join([*pictures][1:])} of the map."
+        pictures[f"{name}: {mask.double().mean():.0%}"] = torch.where(large, blue, covered)
+    return panels(pictures), f"Blue units notice the covered eye – {', '.join(pictures)} of the map."
 
 
 def growth(layers):

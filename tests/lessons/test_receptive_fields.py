@@ -76,9 +76,9 @@ def test_noticed_puts_units_where_they_look(cat):
     mask = torch.zeros(3, 4, dtype=torch.bool)
     mask[0, 0] = True
     figure, finding = lesson.noticed(cat, {"map": mask})
-    assert finding == "Blue units notice the cover – map: 8% of the map."
-    shown = figure.axes[1].images[0].get_array()
-    assert shown[50, 50, 2] > shown[50, 50, 0] and shown[250, 400].std() < 1e-6
+    assert finding == "Blue units notice the covered eye – map: 8% of the map."
+    shown = figure.axes[0].images[0].get_array()
+    assert shown[50, 50, 2] > shown[50, 50, 0] and (shown[100:] == cat.permute(1, 2, 0)[100:].numpy()).all()
 
 
 @pytest.mark.parametrize("layers", [[(3, 2, 0, 1), (3, 1, 0, 2)], [(2, 1, 0, 1), (4, 3, 0, 2), (1, 2, 0, 1)]])
