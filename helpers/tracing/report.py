@@ -9,10 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import nn
 
 from helpers.tracing.fields import Field
-from helpers.tracing.tracer import Unknown, run, tensors_in
+from helpers.tracing.tracer import Unknown, checked_shape, run, tensors_in
 
 
 class UnsupportedOperation(NotImplementedError):
@@ -199,9 +198,4 @@ def _one_tensor(result, output):
 
 
 def _run(model, input_shape):
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
-    shape = tuple(input_shape)
-    if len(shape) not in (3, 4) or not all(isinstance(size, int) and size > 0 for size in shape):
-        raise ValueError(f"input_shape must be (C, H, W) or (N, C, H, W), all ≥ 1, got {shape}")
-    return run(model, (1,) * (4 - len(shape)) + shape)
+    return run(model, checked_shape(input_shape))

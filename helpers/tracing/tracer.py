@@ -55,8 +55,18 @@ def run(model, input_shape):
             raise
 
 
+def checked_shape(input_shape):
+    """(N, C, H, W)"""
+    shape = tuple(input_shape)
+    if len(shape) not in (3, 4) or not all(isinstance(size, int) and size > 0 for size in shape):
+        raise ValueError(f"input_shape must be (C, H, W) or (N, C, H, W), all ≥ 1, got {shape}")
+    return (1,) * (4 - len(shape)) + shape
+
+
 def meta_copy(model):
     """The model in eval mode, its tensors without data; without hooks, which may have effects outside."""
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
     memo = {id(tensor): _to_meta(tensor) for tensor in (*model.parameters(), *model.buffers())}
     for module in model.modules():
         memo |= {id(value): type(value)() for name, value in vars(module).items() if "_hooks" in name}
@@ -127,11 +137,7 @@ class Tracer(TorchDispatchMode):
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         inputs = list(tensors_in((*args, *kwargs.values())))
-        if any(t.is_meta for t in inputs):  # then everything is: constants made on another device too
-            if not all(t.is_meta for t in inputs) and not operation._schema.is_mutable:
-                args, kwargs = tree_map_only(torch.Tensor, lambda t: t.to("meta"), (args, kwargs))
-            kwargs = kwargs | {"device": torch.device("meta")} if kwargs.get("device") else kwargs
-        result = _shortcut(operation, args) or operation(*args, **kwargs)
+        result = call_on_meta(operation, args, kwargs)
         followed = {id(t): field for t in inputs if (field := self.field_of(t)) is not None}
         moved = bool(followed) and self._follow(operation, args, kwargs, followed, result)
         macs = multiply_adds(operation.overloadpacket.__name__, args, result) // self.batch
@@ -168,6 +174,22 @@ class Tracer(TorchDispatchMode):
         if fields[0] is None or not (operation.is_view or name in REARRANGING):
             return fields[0] is not None
         return len({getattr(field, "reaches", None) for field in (*followed.values(), fields[0])}) > 1
+
+
+def call_on_meta(operation, args, kwargs):
+    """The result, on meta if one of the tensors is: constants made on another device go there too."""
+    inputs = list(tensors_in((*args, *kwargs.values())))
+    if any(t.is_meta for t in inputs):
+        if not all(t.is_meta for t in inputs) and not operation._schema.is_mutable:
+            args, kwargs = tree_map_only(torch.Tensor, lambda t: t.to("meta"), (args, kwargs))
+        kwargs = kwargs | {"device": torch.device("meta")} if kwargs.get("device") else kwargs
+        if operation is torch.ops.aten.convolution.default and args[6] and args[0].shape[1] != args[1].shape[0]:
+            wanted, got = args[1].shape[0], args[0].shape[1]  # on meta, torch does not look
+            raise RuntimeError(
+                f"Given transposed=1, weight of size {list(args[1].shape)}, expected input{list(args[0].shape)} "
+                f"to have {wanted} channels, but got {got} channels instead"
+            )
+    return _shortcut(operation, args) or operation(*args, **kwargs)
 
 
 def _shortcut(operation, args):
