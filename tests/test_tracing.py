@@ -163,6 +163,10 @@ def near_and_wide(x):
     return torch.cat([x, F.avg_pool2d(x, 3, 1, 1)], 1)
 
 
+def mixed(x):
+    return F.conv2d(x, torch.ones(4, x.shape[1], 1, 1))
+
+
 # Single rules, by hand. The random networks of test_probing.py cover their combinations.
 
 
@@ -182,18 +186,12 @@ def near_and_wide(x):
         (lambda self, x: F.pad(x, (2, 1, 2, 1), mode="reflect"), square(1, 1, 2)),
         (lambda self, x: x[:, :, 3::2, 3::2], square(1, 2, -3)),
         (lambda self, x: F.adaptive_avg_pool2d(x, 12), square(4, Fraction(8, 3), 0)),
-        (lambda self, x: F.pixel_unshuffle(x, 2)[:, 3:4], square(1, 2, -1)),
-        (lambda self, x: near_and_wide(x)[:, :3], square(1, 1, 0)),
-        (lambda self, x: near_and_wide(x)[:, 2:], square(3, 1, 1)),
-        (
-            lambda self, x: F.conv2d(near_and_wide(x), torch.ones(6, 1, 1, 1), groups=6)[:, 2:3],
-            square(1, 1, 0),
-        ),
-        (
-            lambda self, x: F.conv2d(near_and_wide(x), torch.ones(6, 1, 1, 1), groups=6)[:, 3:4],
-            square(3, 1, 1),
-        ),
-        (lambda self, x: F.channel_shuffle(near_and_wide(x), 2)[:, ::2], square(1, 1, 0)),
+        (lambda self, x: F.pixel_unshuffle(x, 2), square(2, 2, 0)),
+        (lambda self, x: near_and_wide(x), square(3, 1, 1)),
+        (lambda self, x: F.conv2d(near_and_wide(x), torch.ones(6, 1, 1, 1), groups=6), square(3, 1, 1)),
+        (lambda self, x: F.channel_shuffle(near_and_wide(x), 2).flip(1), square(3, 1, 1)),
+        (lambda self, x: mixed(near_and_wide(x))[:, :2], square(3, 1, 1)),
+        (lambda self, x: x.chunk(3, 1)[1] + x[:, 2], square(1, 1, 0)),
         (lambda self, x: F.conv2d(x, torch.ones(2, 3, 4, 4), padding="same"), square(4, 1, 1)),
         (lambda self, x: F.layer_norm(x.permute(0, 2, 3, 1), (3,)).permute(0, 3, 1, 2), square(1, 1, 0)),
     ],
@@ -260,7 +258,7 @@ def test_a_field_given_by_its_numbers():
         (lambda self, x: torch.cat([x, x], 2), "cat"),
         (lambda self, x: x.view(1, 3, 4, 8, 32), "view"),
         (lambda self, x: x.sort(2).values, "sort"),
-        (lambda self, x: F.pixel_shuffle(near_and_wide(x)[:, 1:5], 2), "pixel_shuffle"),
+        (lambda self, x: F.pixel_shuffle(torch.cat([near_and_wide(x), x[:, :2]], 1), 2), "pixel_shuffle"),
         (lambda self, x: F.conv_transpose2d(x, torch.ones(3, 1, 1, 1), stride=2) + x[:, :1, :1, :1], "add"),
         (lambda self, x: F.conv2d(x, x[:, :, :3, :3]), "convolution"),
         (lambda self, x: F.interpolate(x, scale_factor=1.23457), "upsample_nearest2d"),

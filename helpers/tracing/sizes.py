@@ -7,7 +7,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
-from helpers.tracing.tracer import call_on_meta, checked_shape, meta_copy, tensors_in
+from helpers.tracing.tracer import call_on_meta, checked_shape, empty_picture, meta_copy, tensors_in
 
 FURTHEST = 128  # pixels, along each axis
 RINGS = 24  # pixels around the given size within which all sizes are tried, if nothing simpler works
@@ -49,7 +49,7 @@ def explain_sizes(model, input_shape):
     which height and width follow a rule each, as in all that we know.
     """
     batch, channels, height, width = checked_shape(input_shape)
-    rehearsal = _Rehearsal(meta_copy(model))
+    rehearsal = _Rehearsal(meta_copy(model)[0])
 
     def attempt(h, w):
         return rehearsal.attempt((batch, channels, h, w))
@@ -179,7 +179,6 @@ class _Rehearsal(TorchDispatchMode):
     def __init__(self, model):
         super().__init__()
         self.model, self.attempts, self.open, self.failed = model, {}, [], None
-        self.dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), None)
         for name, module in model.named_modules():
             module.register_forward_pre_hook(partial(self._enter, name))
             module.register_forward_hook(self._leave)
@@ -195,7 +194,7 @@ class _Rehearsal(TorchDispatchMode):
             self.open.clear()
             try:
                 with torch.random.fork_rng(range(torch.cuda.device_count())), torch.no_grad(), self:
-                    output = self.model(torch.empty(shape, dtype=self.dtype, device="meta"))
+                    output = self.model(empty_picture(self.model, shape))
                 first = next(tensors_in(output), None)
                 self.attempts[shape] = _Attempt(output=None if first is None else tuple(first.shape[1:]))
             except Exception as error:
