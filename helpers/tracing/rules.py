@@ -28,7 +28,9 @@ def derive(operation, shape, arguments):
     `arguments` holds a Field in place of each tensor that depends on the picture; the first tensor is "x".
     """
     name = base_name(operation)
-    lists = [key for key, value in arguments.items() if isinstance(value, list) and any(isinstance(v, Field) for v in value)]
+    lists = [
+        key for key, value in arguments.items() if isinstance(value, list) and any(isinstance(v, Field) for v in value)
+    ]
     if is_elementwise(operation) and not lists:
         return join(shape, *arguments.values())
     if name not in RULES:
@@ -73,7 +75,8 @@ def _convolution(shape, x, weight, stride, padding, dilation, transposed, groups
 def _pool(shape, x, kernel_size, stride=(), padding=(0,), dilation=(1,), name="", **_):
     count = 3 if name.startswith(("avg_pool3d", "max_pool3d")) else 2
     kernel_size, stride, padding, dilation = (
-        list(np.broadcast_to(values, count).tolist()) for values in (kernel_size, stride or kernel_size, padding, dilation)
+        list(np.broadcast_to(values, count).tolist())
+        for values in (kernel_size, stride or kernel_size, padding, dilation)
     )
     return _windows(x, shape, window, stride, kernel_size, stride, padding, dilation)
 

@@ -47,7 +47,7 @@ def run(model, input_shape):
     model, constants = meta_copy(model)
     picture = empty_picture(model, checked_shape(input_shape))
     tracer = Tracer(model, picture, constants)
-    with torch.random.fork_rng(range(torch.cuda.device_count())), torch.no_grad(), tracer, _Detours():
+    with torch.random.fork_rng(range(torch.cuda.device_count())), torch.no_grad(), tracer, _DataIsWritten():
         try:
             return tracer, model(picture)
         except Exception as error:
@@ -103,15 +103,11 @@ class _PlainTensorsToMeta(TorchFunctionMode):
         return self.copies[-1]
 
 
-class _Detours(TorchFunctionMode):
-    """Leads back to operations what would make a tensor without one."""
+class _DataIsWritten(TorchFunctionMode):
+    """`y.data = x` as the operation that it is."""
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
-        if func is torch.Tensor.__reduce_ex__:  # copy.copy
-            return torch.clone, args[:1]
-        if func is torch.Tensor.data.__get__:
-            func = torch.Tensor.detach
-        elif func is torch.Tensor.data.__set__:
+        if getattr(func, "__self__", None) is torch.Tensor.data and func.__name__ == "__set__":
             func = torch.Tensor.set_
         return func(*args, **(kwargs or {}))
 
@@ -193,6 +189,8 @@ class Tracer(TorchDispatchMode):
         """Record what the results depend on. True if that is of interest in a table."""
         outputs, name = list(tensors_in(result)), operation.overloadpacket.__name__
         fields = self._derive(operation, args, kwargs, followed, outputs) if followed else None
+        if operation is aten.empty_strided.default:
+            fields = Unknown("copy", self.layer, "copy.copy makes a tensor without an operation that could be followed")
         fields = fields if isinstance(fields, list) else [fields] * len(outputs)
         for tensor, field in zip(outputs, fields, strict=True):
             if isinstance(field, Field) and field.sizes() != tuple(tensor.shape):
@@ -225,7 +223,11 @@ class Tracer(TorchDispatchMode):
             if returned and field is followed.get(id(tensor)):
                 continue
             self.time += 1
-            unknown = Unknown(operation.overloadpacket.__name__, self.layer, "it writes into a part of a tensor, as circular padding does")
+            unknown = Unknown(
+                operation.overloadpacket.__name__,
+                self.layer,
+                "it writes into a part of a tensor, as circular padding does",
+            )
             self.overwritten[tensor.untyped_storage()._cdata] = self.time, unknown
             self.fields[id(tensor)] = tensor, field if returned else unknown, self.time
 
