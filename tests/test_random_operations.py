@@ -59,6 +59,13 @@ def ones(*shape):
     return torch.ones(*shape, dtype=torch.float64)
 
 
+def enough(x, size):
+    """Of one or two normalised values nothing is left that depends on the picture."""
+    if size < 3:
+        raise ValueError("too few values")
+    return x
+
+
 def wider(x):
     """Of the same shape, with a larger field along its last dimension."""
     return F.avg_pool1d(x.flatten(0, -2), 3, 1, 1, count_include_pad=False).view(x.shape)
@@ -156,17 +163,24 @@ def mix(draw, x):
         st.sampled_from(
             [
                 (f"gate {d}", lambda x: x * x.mean(d, keepdim=True)),
-                (f"softmax {d}", lambda x: x.softmax(d)),
+                (f"softmax {d}", lambda x: enough(x, x.shape[d]).softmax(d)),
                 ("linear", lambda x: F.linear(x, ones(3, x.shape[-1]))),
-                ("layer_norm", lambda x: F.layer_norm(x, x.shape[-1:])),
-                ("group_norm", lambda x: F.group_norm(x, 2)),
+                ("layer_norm", lambda x: F.layer_norm(enough(x, x.shape[-1]), x.shape[-1:])),
+                ("group_norm", lambda x: F.group_norm(enough(x, x[0].numel() // 2), 2)),
                 ("wider", lambda x: x + wider(x)),
                 ("flipped", lambda x: x + x.flip(d)),
                 ("transposed sum", lambda x: x + x.mT),
-                ("attention", lambda x: ((x.flatten(2) @ x.flatten(2).mT).softmax(-1) @ x.flatten(2)).view(x.shape)),
+                (
+                    "attention",
+                    lambda x: ((enough(x, x.shape[1]).flatten(2) @ x.flatten(2).mT).softmax(-1) @ x.flatten(2)).view(
+                        x.shape
+                    ),
+                ),
                 (
                     "tokens",
-                    lambda x: ((x.flatten(2).mT @ x.flatten(2)).softmax(-1) @ x.flatten(2).mT).mT.reshape(x.shape),
+                    lambda x: (
+                        (enough(x, x[0, 0].numel()).flatten(2).mT @ x.flatten(2)).softmax(-1) @ x.flatten(2).mT
+                    ).mT.reshape(x.shape),
                 ),
                 ("outer", lambda x: x.mean(-1, keepdim=True) @ x.mean(-2, keepdim=True)),
                 (f"in place {d}", lambda x: x.clone().mul_(x.mean(d, keepdim=True)).clamp_(-9, 9)),

@@ -54,7 +54,7 @@ def pixels(size):
 
 
 def window(output, kernel, stride, padding, dilation):
-    return output * stride - padding + np.arange(kernel)[:, None] * dilation, np.True_
+    return output * stride + np.arange(kernel)[:, None] * dilation - padding, np.True_
 
 
 def transposed_window(output, kernel, stride, padding, dilation):
@@ -106,7 +106,7 @@ def taps(size, out_size, border, index_map, *parameters):
     """The index map on a map of `size` units: (index, which count), of shape (taps, out_size)."""
     index, used = index_map(np.arange(out_size), *parameters)
     index = index if border is None else border(index, size)
-    return index, used & (0 <= index) & (index < size)
+    return index, used & (index >= 0) & (index < size)
 
 
 @lru_cache(4096)
