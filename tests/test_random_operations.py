@@ -233,7 +233,7 @@ def test_random_operations_against_the_gradient(case):
     name = repr(model)
     for unit, mask in ((unit, support(places, shape, unit)) for unit in units):
         expected = field.span(*unit)
-        inside = all(span and 0 <= span[0] and span[1] < n for span, n in zip(expected, shape[1:], strict=True))
+        inside = all(span and span[0] >= 0 and span[1] < n for span, n in zip(expected, shape[1:], strict=True))
         if mask.any() and ("mirrored" not in name or inside):
             for lines, span in ((mask.any(1), expected[0]), (mask.any(0), expected[1])):
                 seen = lines.nonzero()
