@@ -234,7 +234,7 @@ def test_random_operations_against_the_gradient(case):
     for unit, mask in ((unit, support(places, shape, unit)) for unit in units):
         expected = field.span(*unit)
         inside = all(span and span[0] >= 0 and span[1] < n for span, n in zip(expected, shape[1:], strict=True))
-        if mask.any() and ("mirrored" not in name or inside):
+        if mask.any() and ("mirrored" not in name or (inside and "cut" not in name)):  # padding counts as picture
             for lines, span in ((mask.any(1), expected[0]), (mask.any(0), expected[1])):
                 seen = lines.nonzero()
                 assert span, f"{unit}: a hole sees {seen.tolist()}"

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 
 from helpers.tracing.fields import Field
+from helpers.tracing.meta import tensors_in
 from helpers.tracing.reach import NoRule
-from helpers.tracing.tracer import Unknown, run, tensors_in
+from helpers.tracing.tracer import Unknown, run
 
 
 class UnsupportedOperation(NotImplementedError):

@@ -54,31 +54,31 @@ def is_elementwise(operation):
 
 
 def _windows(x, shape, index_map, steps, *parameters):
-    """An index map on each of the last dimensions; a parameter has one entry for each, or one for all."""
-    count = len(steps)
-    parameters = [list(values) * (count if len(values) == 1 else 1) for values in parameters]
-    for i, step in enumerate(steps):
-        dim = len(shape) - count + i
-        x = x.move(dim, shape[dim], step, index_map, *(values[i] for values in parameters))
+    """An index map on each of the last dimensions; a parameter has one entry for each."""
+    for i, (step, *values) in enumerate(zip(steps, *parameters, strict=True), start=len(shape) - len(steps)):
+        x = x.move(i, shape[i], step, index_map, *values)
     return x
+
+
+def _each(values, dims):
+    """One entry for each dimension, where there may be one for all."""
+    return list(values) * dims if len(values) == 1 else list(values)
 
 
 def _convolution(shape, x, weight, stride, padding, dilation, transposed, groups, **_):
     x, kernel = x.mix(1, groups).resized(1, shape[1]), weight.shape[2:]
-    stride = list(stride) * (len(kernel) if len(stride) == 1 else 1)
+    stride, padding, dilation = (_each(values, len(kernel)) for values in (stride, padding, dilation))
     if transposed:
         steps = [Fraction(1, s) for s in stride]
         return _windows(x, shape, transposed_window, steps, kernel, stride, padding, dilation)
     return _windows(x, shape, window, stride, kernel, stride, padding, dilation)
 
 
-def _pool(shape, x, kernel_size, stride=(), padding=(0,), dilation=(1,), name="", **_):
-    count = 3 if name.startswith(("avg_pool3d", "max_pool3d")) else 2
-    kernel_size, stride, padding, dilation = (
-        list(np.broadcast_to(values, count).tolist())
-        for values in (kernel_size, stride or kernel_size, padding, dilation)
-    )
-    return _windows(x, shape, window, stride, kernel_size, stride, padding, dilation)
+def _pool(shape, x, kernel_size, padding, name, stride=(), dilation=(1,), **_):
+    sizes = [
+        _each(values, 3 if "3d" in name else 2) for values in (kernel_size, stride or kernel_size, padding, dilation)
+    ]
+    return _windows(x, shape, window, sizes[1], *sizes)
 
 
 def _adaptive_pool(shape, x, **_):
@@ -135,20 +135,6 @@ def _pixel_shuffle(shape, x, upscale_factor, **_):
     for dim in (row, column):
         x = x.move(dim, shape[dim], step, around, step, Fraction(0), (0,))
     return x
-
-
-def _pixel_unshuffle(shape, x, downscale_factor, **_):
-    """Squares of r × r units become channels, which therefore differ."""
-    r, channel = downscale_factor, len(shape) - 3
-    if x.axes(channel):
-        raise NoRule("its channels hold an axis of the picture")
-    x = _windows(x, shape, window, [r, r], [r, r], [r, r], [0, 0], [1, 1])
-    return replace(x.resized(channel, shape[channel]), differ=True)
-
-
-def _channel_shuffle(shape, x, groups, **_):
-    x = x.view((shape[0], groups, shape[1] // groups, *shape[2:]))
-    return x.permute((0, 2, 1, *range(3, len(x.dims)))).view(shape)
 
 
 def _cat(shape, tensors, dim=0, **_):
@@ -248,8 +234,6 @@ FAMILIES = {
     "constant_pad_nd reflection_pad2d replication_pad2d": _pad,
     "upsample_nearest2d _upsample_nearest_exact2d upsample_bilinear2d upsample_bicubic2d": _interpolate,
     "pixel_shuffle": _pixel_shuffle,
-    "pixel_unshuffle": _pixel_unshuffle,
-    "channel_shuffle": _channel_shuffle,
     "cat": _cat,
     "stack": _stack,
     "mm bmm": _matmul,

@@ -7,7 +7,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
-from helpers.tracing.tracer import call_on_meta, checked_shape, empty_picture, meta_copy, tensors_in
+from helpers.tracing.meta import call_on_meta, checked_shape, empty_picture, meta_copy, tensors_in
 
 FURTHEST = 128  # pixels, along each axis
 RINGS = 24  # pixels around the given size within which all sizes are tried, if nothing simpler works
