@@ -44,6 +44,6 @@ def _library_loads():
 _torchvision_operators = _declare_torchvision_operators()
 
 from helpers import datasets, scores  # noqa: E402  after the operators above
-from helpers.tracing import receptive_field, trace  # noqa: E402
+from helpers.tracing import explain_sizes, receptive_field, trace  # noqa: E402
 
-__all__ = ["DATA", "datasets", "receptive_field", "scores", "trace"]
+__all__ = ["DATA", "datasets", "explain_sizes", "receptive_field", "scores", "trace"]
