@@ -44,8 +44,10 @@ def halves(image, label, half):
     figure = panels({"photograph": _coarse(image), "label map": label}, NAMES)
     for axis in figure.axes:
         axis.axvline(half - 0.5, color=RED, linestyle="--", linewidth=3)
-    height, width = label.shape
-    return figure, f"{height}×{width} pixels; the network learns from the {half} columns left of the dashed line."
+    return (
+        figure,
+        f"{'×'.join(map(str, label.shape))} pixels; the network learns from the {half} columns left of the dashed line.",
+    )
 
 
 def film(stages):
@@ -101,18 +103,18 @@ def errors(image, label, maps):
 def grids(maps):
     """Two small label maps, {title: rows of classes}, digit by digit; where they differ, the second is framed."""
     first, second = (torch.as_tensor(rows) for rows in maps.values())
-    (height, width), cell, parts = first.shape, 38, []
+    (height, width), cell, parts = first.shape, 34, []
     for left, title, rows in zip((0, (width + 2) * cell), maps, (first, second), strict=True):
         parts.append(text(left, 16, title, weight="bold"))
         for row, column in itertools.product(range(height), range(width)):
             x, y, value = left + column * cell, 28 + row * cell, rows[row, column].item()
-            parts.append(rectangle(x, y, 36, 36, fill=[CLASSES["table"][0], ORANGE, SKY][min(value, 2)]))
-            parts.append(text(x + 18, y + 24, value, anchor="middle"))
+            parts.append(rectangle(x, y, 32, 32, fill=[CLASSES["table"][0], ORANGE, SKY][min(value, 2)]))
+            parts.append(text(x + 16, y + 22, value, anchor="middle"))
             if left and first[row, column] != value:
-                parts.append(rectangle(x + 1, y + 1, 34, 34, stroke=RED, stroke_width=4, dash="6 3"))
+                parts.append(rectangle(x + 1, y + 1, 30, 30, stroke=RED, stroke_width=4, dash="6 3"))
     different = (first != second).sum().item()
     finding = f"{different} of {first.numel()} pixels differ" + (" (dashed frames)." if different else ".")
-    return document(max((2 * width + 2) * cell, 460), height * cell + 30, parts, finding), finding
+    return document(max((2 * width + 2) * cell, 880), height * cell + 30, parts, finding), finding
 
 
 def nothing_found(image, target, accuracy, mean_iou):
@@ -126,7 +128,9 @@ def nothing_found(image, target, accuracy, mean_iou):
         right.plot(shares, 1 - shares, color=BLUE, label="pixel accuracy")
         right.plot(shares, (1 - shares) / 2, color=RED, linestyle="--", label="mean IoU")
         right.plot([share], [accuracy], "o", [share], [mean_iou], "s", color=INK, markersize=9)
-        right.set(xscale="log", ylim=(0, 1.05), xlabel="share of the object in the picture", ylabel="score of nothing")
+        right.set(
+            xscale="log", ylim=(0, 1.05), xlabel="share of the object in the picture", ylabel="score of finding nothing"
+        )
         right.set_xticks([0.001, 0.01, 0.1, 0.5], ["0.1 %", "1 %", "10 %", "50 %"])
         right.legend(loc="lower left")
         right.grid(alpha=0.25)
@@ -171,20 +175,19 @@ def explore():
     def draw(shift, grow, drop):
         fault = {"shift": shift, "grow": grow, "drop": 1 if drop == "coin" else None}
         marked, values = mark_errors(image, label, scores.spoil(label, **fault)), judged(label, **fault)
-        parts = [picture(marked, 0, 0, 500, 385, photo=True)]
+        parts = [picture(marked, 0, 0, 480, 370, photo=True)]
         for x, kind in enumerate(["missed", "added"]):
-            square = torch.full((12, 12), x)
-            pattern = mark_errors(torch.zeros(3, 12, 12), 1 - square, square)
-            parts += [picture(pattern, 130 * x, 395, 22, 22), text(130 * x + 30, 412, kind)]
+            pattern = mark_errors(torch.zeros(3, 12, 12), torch.full((12, 12), 1 - x), torch.full((12, 12), x))
+            parts += [picture(pattern, 130 * x, 380, 22, 22), text(130 * x + 30, 397, kind)]
         for row, (name, value) in enumerate(values.items()):
-            y, fill = 30 + 84 * row, ORANGE if name == "boundary F" else BLUE
-            parts += [text(530, y, name, size=18), text(870, y, f"{value:.2f}", size=20, anchor="end", weight="bold")]
+            y, fill = 26 + 82 * row, ORANGE if name == "boundary F" else BLUE
+            parts += [text(510, y, name, size=18), text(870, y, f"{value:.2f}", size=20, anchor="end", weight="bold")]
             parts += [
-                rectangle(530, y + 10, 340, 26, fill="#EEEEEE"),
-                rectangle(530, y + 10, 340 * value, 26, fill=fill),
+                rectangle(510, y + 10, 360, 26, fill="#EEEEEE"),
+                rectangle(510, y + 10, 360 * value, 26, fill=fill),
             ]
         told = ", ".join(f"{name} {value:.2f}" for name, value in values.items())
-        return document(870, 419, parts, title=f"Errors on the picture; {told}")
+        return document(870, 404, parts, title=f"Errors on the picture; {told}")
 
     controls = [slider("shift", 0, 12, 4), slider("grow", -6, 6, 0), choice("drop", ["nothing", "coin"])]
     frame(draw, controls, "Moved by 4 pixels, the accuracy is 0.93, and the boundary score below one half.")
@@ -213,7 +216,7 @@ def _one_sided(label):
 def _disk_label():
     y, x = torch.meshgrid(torch.arange(10), torch.arange(14), indexing="ij")
     label = ((y - 4) ** 2 + (x - 5) ** 2 < 13).long()
-    label[6:, 10:] = 2  # touches the frame
+    label[7:, 11:] = 2  # touches the frame
     return label
 
 
