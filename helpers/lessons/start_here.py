@@ -44,10 +44,8 @@ def halves(image, label, half):
     figure = panels({"photograph": _coarse(image), "label map": label}, NAMES)
     for axis in figure.axes:
         axis.axvline(half - 0.5, color=RED, linestyle="--", linewidth=3)
-    return (
-        figure,
-        f"{'×'.join(map(str, label.shape))} pixels; the network learns from the {half} columns left of the dashed line.",
-    )
+    size = "×".join(map(str, label.shape))
+    return figure, f"{size} pixels; the network learns from the {half} columns left of the line."
 
 
 def film(stages):
