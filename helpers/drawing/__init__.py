@@ -4,8 +4,11 @@
 bars. `svg`: the shapes that schematic pictures and explorers are drawn with.
 """
 
-from helpers.drawing.charts import confusion, curves
+from helpers.drawing.charts import confusion, curves, dots
 from helpers.drawing.pictures import colours, compare_masks, gallery, mark_errors, panels
 from helpers.drawing.style import CLASSES, show
 
-__all__ = ["CLASSES", "colours", "compare_masks", "confusion", "curves", "gallery", "mark_errors", "panels", "show"]
+__all__ = [
+    "CLASSES", "colours", "compare_masks", "confusion", "curves", "dots", "gallery", "mark_errors",
+    "panels", "show",
+]  # fmt: skip

@@ -19,8 +19,7 @@ NAMES = ["table", "coin"]
 
 def coins():
     """The coins, cut from 303 to 296 rows of bare table: a U-Net with three poolings wants multiples of 8."""
-    image, label = datasets.coins()
-    return image[:, :296], label[:296]
+    return tuple(picture_[..., :296, :] for picture_ in datasets.coins())
 
 
 def cut_out(image, label, kept, result):
@@ -44,8 +43,8 @@ def halves(image, label, half):
     figure = panels({"photograph": _coarse(image), "label map": label}, NAMES)
     for axis in figure.axes:
         axis.axvline(half - 0.5, color=RED, linestyle="--", linewidth=3)
-    size = "×".join(map(str, label.shape))
-    return figure, f"{size} pixels; the network learns from the {half} columns left of the line."
+    told = f"{label.shape[0]}×{label.shape[1]} pixels; the network learns from the {half} columns left of the line."
+    return figure, told
 
 
 def film(stages):
