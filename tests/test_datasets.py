@@ -65,8 +65,10 @@ def faults_of_data(folder):
     paths = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
     paths = [path for path in paths if not any(part.startswith(".") for part in path.parts)]
     size = sum((folder / path).stat().st_size for path in paths)
-    text = "".join(page.read_text(encoding="utf-8") for page in folder.rglob("README.md")) + "README.md"
-    faults = [f"{path.as_posix()} is not described in README.md" for path in paths if path.name not in text]
+    text = "".join(path.read_text(encoding="utf-8") for path in folder.rglob("README.md"))
+    faults = [
+        f"{path.as_posix()} is not described in README.md" for path in paths if path.name not in text + "README.md"
+    ]
     return faults + [f"{size / 1e6:.1f} MB, at most 6 MB may ship"] * (size >= 6_000_000)
 
 

@@ -1,4 +1,6 @@
-"""Lines, bars and heat maps."""
+"""Lines, dots, heat maps and tables of counts."""
+
+import itertools
 
 from matplotlib import rc_context
 from matplotlib.patches import Rectangle
@@ -79,4 +81,21 @@ def heat(maps, *, unit="pixels", corner=(0, 0), box=None, numbers=False):
                 axis.add_patch(Rectangle(corners, side, side, fill=False, edgecolor=RED, linewidth=2.5, linestyle="--"))
             axis.set(title=title, xlabel=f"x ({unit})", ylabel=f"y ({unit})" if axis is axes[0][0] else "")
             axis.locator_params(integer=True, nbins=6)
+    return figure
+
+
+def confusion(matrix, names):
+    """A confusion matrix of counts as a table: row = true class, column = predicted class, the diagonal in bold."""
+    size = len(matrix)
+    names = [*names, *(f"class {index}" for index in range(len(names), size))][:size]
+    figure, axis = subplots(height=0.6 * size + 1.6)
+    share = matrix / matrix.sum(dim=1, keepdim=True).clamp(min=1)
+    with rc_context(STYLE):
+        axis.imshow(share.numpy(), cmap="Blues", vmin=0, vmax=1.6, aspect="auto")
+        for row, column in itertools.product(range(size), range(size)):
+            weight = "bold" if row == column else "normal"
+            axis.text(column, row, f"{matrix[row, column]:,}", ha="center", va="center", color=INK, weight=weight)
+        axis.set_xticks(range(size), names)
+        axis.set_yticks(range(size), names)
+        axis.set(xlabel="predicted class", ylabel="true class", title="pixels; the bold diagonal is right")
     return figure
