@@ -30,16 +30,17 @@ class UnsupportedOperation(NotImplementedError):
 class ReceptiveField:
     """What the units of a layer depend on: pairs (height, width), in pixels of the picture.
 
-    Unit i depends on pixels from stride·i − padding to stride·i − padding + size − 1, as if the picture had
-    no
+    Unit i depends on pixels from stride·i − padding to stride·i − padding + size − 1, as if the picture had no
     border: the effective stride and padding of Araujo, Norris and Sim ("Computing receptive fields of
-    convolutional neural networks", Distill 2019). It is a box around the pixels: with dilation there can be
-    holes in it.
+    convolutional neural networks", Distill 2019). It is a box around the pixels, and around those of all
+    channels: with dilation there can be holes in it. Unit (i, j) is row i and column j, wherever the tensor
+    holds them: (N, C, H, W), (N, H, W, C), or tokens (N, H·W, C).
 
     Behind upsampling the units differ: `stride` can be a Fraction, `size` is the largest over one period,
     unit 0 begins at −padding, and only `span` is exact. `whole` is True along an axis that every unit sees
-    from end to end by construction. Where branches of different strides meet, stride and padding are None,
-    and `size` is the largest in this map.
+    from end to end by construction; what strides leave unread is not seen. Where branches of different
+    strides meet, stride and padding are None, and `size` is the largest in this map. The scores of an
+    attention, before their softmax, count as seeing all that they are compared with.
     """
 
     size: tuple
@@ -49,8 +50,7 @@ class ReceptiveField:
     _reaches: tuple = field(default=None, repr=False, compare=False)
 
     def span(self, i, j=None):
-        """((first row, last row), (first column, last column)) of unit (i, j), or (i, i) without j; not
-        clipped.
+        """((first row, last row), (first column, last column)) of unit (i, j), not clipped; without j, of (i, i).
 
         None instead of a pair where the unit depends on no pixel: a transposed convolution whose stride is
         larger than its kernel leaves such holes.
