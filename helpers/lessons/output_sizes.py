@@ -1,8 +1,7 @@
 """What 01_output_sizes shows: the cells that a convolution connects, its stops, its explorer and its exercises.
 
 One visual language for both directions. A blue cell of the small map is connected with the dotted orange cells of the
-large map: a convolution reads them, a transposed convolution writes them. Padding is dashed; what is never read or
-written is hatched. Sizes come in measured; nothing is decided here.
+large map: a convolution reads them, a transposed convolution writes them. Padding is dashed, what is left out hatched.
 """
 
 from itertools import chain, product
@@ -41,7 +40,7 @@ def ruler(i, k, s=1, p=0, d=1, *, stops):
     finding = f"{stops} stop{'s' * (stops != 1)}; cells missing for one more: {over}."
     if not stops:
         finding = f"No stop: the kernel reaches over {reach} cells, and there are only {padded}."
-    return document(far * size + 90, height, parts, title=finding), finding
+    return document(900, height, parts, title=finding), finding
 
 
 class _Frame:
@@ -57,7 +56,7 @@ class _Frame:
         self.touched = {start + offset for start, offset in product(self.starts, self.offsets)}
         self.step, self.place = step, divmod(step - 1, max(self.small, 1))
         self.values, self.weights, self.results = numbers or ((), (), ())
-        self.columns, self.rows = self.large + self.small + 2, max(self.large, self.small, self.reach)
+        self.columns, self.rows = self.large + self.small + 1.5, max(self.large, self.small, self.reach)
 
     def inside(self, row):
         return self.padding <= row < self.large - self.padding
@@ -69,7 +68,8 @@ class _Frame:
 
     def draw(self, x, y, size):
         """The two maps side by side, the input on the left, with cells of `size` pixels."""
-        large_x, small_x = (x, x + (self.large + 2) * size) if self.forward else (x + (self.small + 2) * size, x)
+        right = x + ((self.large if self.forward else self.small) + 1.5) * size
+        large_x, small_x = (x, right) if self.forward else (right, x)
         yield from self._large(large_x, y, size)
         if not self.small:
             return
@@ -102,17 +102,17 @@ class _Frame:
         yield cells(window, x, y, size, inset=0.06, fill=ORANGE)
         if self.values:
             for row, column in product(range(self.large), repeat=2):
-                yield _number(self.values[row][column], row, column, x, y, size)
+                yield _number(self.values[row][column], row + 0.08, column - 0.08, x, y, size)
             for (row, column), weight in zip(window, chain(*self.weights), strict=True):
-                yield _number(f"×{weight}" if weight else "", row - 0.28, column + 0.26, x, y, size * 0.64)
+                yield _number(f"×{weight}" if weight else "", row - 0.3, column + 0.2, x, y, size, height=10)
         else:
             yield cells(window, x, y, size, inset=0.38, fill=INK)
         (top, left), side, colour = window[0], self.reach * size, INK if self.output else RED
         yield rectangle(x + left * size, y + top * size, side, side, stroke=colour, stroke_width=2.5)
 
 
-def _number(value, row, column, x, y, size, fill=INK):
-    words, height = str(value).replace("-", "−"), max(9, min(14, size / 2))
+def _number(value, row, column, x, y, size, fill=INK, height=14):
+    words, height = str(value).replace("-", "−"), max(9, min(height, size / 2))
     middle, base = x + (column + 0.5) * size, y + (row + 0.5) * size + height / 3
     return text(middle, base, words, size=height, anchor="middle", fill=fill)
 
@@ -140,28 +140,26 @@ def arithmetic(*, message="", **case):
     """SVG of one step, with the size law filled in below; `message`: why there is no output, when `output` is 0."""
     view = _Frame(**case)
     i, k, s, p, d, output = (case[name] for name in ("input", "kernel", "stride", "padding", "dilation", "output"))
-    size = min(40, 890 / (view.columns + 1), 290 / view.rows)
+    size = min(40, 890 / (view.columns + 1), 245 / view.rows)
     names = [f"input {i}×{i}", f"output {output}×{output}" if output else "no output"]
     if p:
         names[not view.forward] += f", padding {p}" if view.forward else f", {p} cut off each side"
-    apart = max(((view.large if view.forward else view.small) + 2) * size, 150)
+    apart = max((view.columns - (view.small if view.forward else view.large)) * size, 150)
     parts = [text(0, 12, names[0], weight="bold"), text(apart, 12, names[1], weight="bold"), *view.draw(0, 22, size)]
-    if view.columns * size < 700:
-        parts += _legend(740, view)
+    parts += _legend(740, view) if view.columns * size < 700 else []
     if view.forward:
         law = f"o = ⌊(i + 2p − d(k−1) − 1) / s⌋ + 1 = ⌊({i} + 2·{p} − {d}·({k}−1) − 1) / {s}⌋ + 1 = "
         law += f"⌊{(i + 2 * p - d * (k - 1) - 1) / s:.3g}⌋ + 1 = {output}" if output else "– no output"
     else:
         law = f"o = s(i−1) + d(k−1) + 1 − 2p = {s}·({i}−1) + {d}·({k}−1) + 1 − 2·{p} = {output or 'no output'}"
     words, colour = (_remark(view), INK) if output else (message or "The padding cuts off everything.", RED)
-    parts += [text(0, 340, law, size=16), text(0, 364, words, size=15, fill=colour)]
-    return document(900, 370, parts, title=f"{case['kind']}, step {view.step}: {names[0]}, {names[1]}")
+    parts += [text(0, 296, law, size=16), text(0, 320, words, size=15, fill=colour)]
+    return document(900, 326, parts, title=f"{case['kind']}, step {view.step}: {names[0]}, {names[1]}")
 
 
 def _legend(x, view):
     verb, border, cell = ("read", "padding", "output") if view.forward else ("written", "cut off", "input")
-    yield grid(x, 30, 22, 1, stroke=GREY, dash="2 3")
-    yield hatch([(0, 0)], x, 62, 22)
+    yield grid(x, 30, 22, 1, stroke=GREY, dash="2 3") + hatch([(0, 0)], x, 62, 22)
     yield cells([(0, 0)], x, 94, 22, fill=ORANGE) + cells([(0, 0)], x, 94, 22, inset=0.38, fill=INK)
     yield cells([(0, 0)], x, 126, 22, fill=BLUE)
     for row, words in enumerate([border, f"never {verb}", f"{verb} now", f"one {cell} cell"]):
@@ -169,30 +167,33 @@ def _legend(x, view):
 
 
 def _remark(view):
-    sides = {True: [], False: []}  # which rows are never read or written: of the picture, of the padding
-    for row in range(view.large):
-        sides[view.inside(row)].append(row not in view.touched)
-    words = f"Step {view.step} of {view.small**2}. Hatched: {sum(sides[True])} of {len(sides[True])} rows "
+    picture = [row not in view.touched for row in range(view.large) if view.inside(row)]
+    border = [row not in view.touched for row in range(view.large) if not view.inside(row)]
+    words = f"Step {view.step} of {view.small**2}. Hatched: {sum(picture)} of {len(picture)} rows "
     if not view.forward:
         return words + "of the output are never written; columns alike."
-    return words + f"of the picture, {sum(sides[False])} of {len(sides[False])} of the padding: never read."
+    return words + f"of the picture, {sum(border)} of {len(border)} of the padding: never read."
 
 
 def explore():
     """Any convolution, forward or transposed, one output or input cell after the other."""
     case = [("input", 3, 12, 6), ("kernel", 1, 5, 3), ("stride", 1, 4, 2), ("padding", 0, 4, 1), ("dilation", 1, 4)]
-    step = slider("step", 1, 9, 5)
-    play = widgets.Play(min=1, max=9, value=5, interval=600, tooltip="Play all steps", layout={"margin": "2px"})
+    step, play = slider("step", 1, 9, 5), widgets.Play(min=1, max=9, value=5, interval=600, layout={"margin": "2px"})
     widgets.jslink((play, "value"), (step, "value"))
     controls = [*(slider(*bounds) for bounds in case), choice("kind", ["convolution", "transposed"]), step]
+    limit = {"max": 9}
 
     def draw(step, **case):
         output, message = _measured(**case)
-        steps = max(1, output if case["kind"] == "convolution" else case["input"]) ** 2
-        controls[-1].max = play.max = steps
-        return arithmetic(**case, output=output, message=message, step=min(step, steps))
+        limit["max"] = max(1, output if case["kind"] == "convolution" else case["input"]) ** 2
+        return arithmetic(**case, output=output, message=message, step=min(step, limit["max"]))
+
+    def shorten(_):  # behind the picture, so that the picture does not wait
+        step.max = play.max = limit["max"]
 
     frame(draw, controls, "One output cell (blue) reads nine cells (dots); what is hatched is never read.", play)
+    for control in controls[:-1]:
+        control.observe(shorten, "value")
 
 
 def _measured(input, kernel, stride, padding, dilation, kind):
@@ -231,7 +232,6 @@ _BROKEN = {
     "The padding is for each side, not for both together.": _network(_CEIL, 8),
     "It runs, but rounds down at odd sizes: a row was cut off or lost. Let both ways round up.": _FLOOR,
     "It runs, but the dilated layer still loses cells on each side.": _network(lambda x: torch.zeros(1), 1),
-    "It runs, but nothing halves the size any more.": lambda x: x,
     "The network returns no tensor: is a `return` missing?": lambda x: None,
 }
 EXERCISES["inputs"] = Exercise(
