@@ -101,10 +101,10 @@ class _Frame:
         window = self.window(*self.place)
         yield cells(window, x, y, size, inset=0.06, fill=ORANGE)
         if self.values:
+            weights = dict(zip(window, chain(*self.weights), strict=True))
             for row, column in product(range(self.large), repeat=2):
-                yield _number(self.values[row][column], row + 0.08, column - 0.08, x, y, size)
-            for (row, column), weight in zip(window, chain(*self.weights), strict=True):
-                yield _number(f"×{weight}" if weight else "", row - 0.3, column + 0.2, x, y, size, height=10)
+                factor = f"{weights[row, column]}·" if weights.get((row, column)) else ""
+                yield _number(f"{factor}{self.values[row][column]}", row, column, x, y, size, height=14 - len(factor))
         else:
             yield cells(window, x, y, size, inset=0.38, fill=INK)
         (top, left), side, colour = window[0], self.reach * size, INK if self.output else RED
@@ -149,7 +149,7 @@ def arithmetic(*, message="", **case):
     parts += _legend(740, view) if view.columns * size < 700 else []
     if view.forward:
         law = f"o = ⌊(i + 2p − d(k−1) − 1) / s⌋ + 1 = ⌊({i} + 2·{p} − {d}·({k}−1) − 1) / {s}⌋ + 1 = "
-        law += f"⌊{(i + 2 * p - d * (k - 1) - 1) / s:.3g}⌋ + 1 = {output}" if output else "– no output"
+        law += f"⌊{(i + 2 * p - d * (k - 1) - 1) / s:.3g}⌋ + 1 = {output}" if output else "no output"
     else:
         law = f"o = s(i−1) + d(k−1) + 1 − 2p = {s}·({i}−1) + {d}·({k}−1) + 1 − 2·{p} = {output or 'no output'}"
     words, colour = (_remark(view), INK) if output else (message or "The padding cuts off everything.", RED)

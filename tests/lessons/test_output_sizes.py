@@ -83,7 +83,7 @@ def test_filmstrip_states_what_it_shows():
 def test_filmstrip_writes_the_numbers():
     numbers = [[1, 2], [3, 4]], [[1, 0], [0, -5]], [[-19]]
     svg, _ = output_sizes.filmstrip({2: 1}, kernel=2, numbers=numbers)
-    assert all(f">{words}</text>" in svg for words in (1, 2, 3, 4, "×1", "×−5", "−19")) and "×0" not in svg
+    assert all(f">{words}</text>" in svg for words in ("1·1", 2, 3, "−5·4", "−19")) and "0·" not in svg
 
 
 def test_ruler_over_a_range():
