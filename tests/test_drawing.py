@@ -1,17 +1,14 @@
-"""Drawings: deterministic, right where a number is drawn, and whole over the range of every explorer."""
+"""Drawings: deterministic, and right where a number is drawn."""
 
-import re
 import xml.etree.ElementTree as ElementTree
 
-import ipywidgets
 import pytest
 import torch
-from ipywidgets.widgets.widget import _instances
 
 from helpers import datasets, drawing
 from helpers.datasets import scenes
+from helpers.datasets.folders import CAMVID
 from helpers.drawing import style, svg
-from helpers.lessons import start_here
 
 
 def present(name):
@@ -57,6 +54,57 @@ def test_class_looks_differ_without_colour(names):
     assert len({hatch for _, hatch in looks}) == len({colour for colour, _ in looks}) == len(names)
 
 
+OWN = [
+    ["soil", "leaf"],
+    ["background", "leaf", "cat", "stem"],
+    list("abcdefghijklm"),
+    [*CAMVID],
+    list(map(str, range(60))),
+]
+
+
+@pytest.mark.parametrize("names", OWN, ids=len)
+def test_classes_of_your_own_get_looks_that_differ(names):
+    look = style.looks(names)
+    assert len(set(look.values())) == len(names) + 1  # and void
+    assert all(look[name] == drawing.CLASSES[name] for name in names if name in drawing.CLASSES)
+    if len(names) <= 4:
+        assert len({colour for colour, _ in look.values()}) == len(names) + 1
+        assert len({look[name][1] for name in names}) == len(names)
+
+
+@pytest.mark.parametrize("names", OWN[:4], ids=len)
+def test_panels_and_gallery_with_classes_of_your_own(names):
+    label = torch.arange(len(names)).repeat_interleave(4)[None].repeat(20, 1)
+    label[0, 0] = 255
+    image = torch.rand(3, *label.shape)
+    figure = drawing.panels({"photograph": image, "prediction": label}, names)
+    figure.draw_without_rendering()
+    legend = figure.legends[0]
+    assert [text.get_text() for text in legend.get_texts()] == [*names, "void"]
+    box, width = legend.get_window_extent(), figure.bbox.width
+    assert box.x0 >= 0 and box.x1 <= width
+    assert len(style.png(drawing.gallery({"mine": (image, label, names)}))) > 1000
+
+
+def test_every_line_is_drawn():
+    names = [f"line {number}" for number in range(20)]
+    figure = drawing.curves([0, 1], {name: [0, 1] for name in names}, xlabel="x", ylabel="y")
+    lines = figure.axes[0].get_lines()
+    assert [line.get_label() for line in lines] == names
+    figure.draw_without_rendering()
+    legend, box = figure.legends[0].get_window_extent(), figure.axes[0].get_window_extent()
+    assert legend.y0 >= 0 and legend.x1 <= figure.bbox.width and box.x1 < legend.x0
+    assert len({(line.get_color(), line.get_marker(), line.get_linestyle()) for line in lines}) == 20
+
+
+def test_show_escapes_its_sentence(capsys, monkeypatch):
+    shown = []
+    monkeypatch.setattr(style, "display", lambda item, **options: shown.append(item))
+    drawing.show(svg.document(10, 10, [], title="x"), "IoU < 0.5 & <script>alert(1)</script>")
+    assert "IoU &lt; 0.5 &amp; &lt;script&gt;alert(1)&lt;/script&gt;" in shown[-1].data
+
+
 def test_gallery_names_what_it_shows():
     scene, label = scenes.make(6, seed="test")[datasets.HERO_SCENE]
     figure = drawing.gallery({"scene": (scene, label, scenes.CLASSES)})
@@ -79,30 +127,10 @@ def test_compare_masks_crosses_what_differs():
 
 
 def test_confusion_shows_each_count():
-    figure = start_here.confusion(torch.tensor([[12, 2], [3, 4000]]), ["table", "coin"])
-    texts = [text.get_text() for text in figure.axes[0].texts]
-    assert texts == ["12", "2", "3", "4,000"]
+    figure = drawing.confusion(torch.tensor([[12, 2], [3, 4000]]), ["table", "coin"])
+    assert [text.get_text() for text in figure.axes[0].texts] == ["12", "2", "3", "4,000"]
 
 
-def test_stages_shows_each_shape():
-    drawn = start_here.stages([(8, 64, 64), (16, 32, 32)])
-    parsed(drawn)
-    assert "16 ch" in drawn and "32×32" in drawn
-
-
-@pytest.mark.parametrize("shift", [0, 1, 12])
-@pytest.mark.parametrize("grow", [-6, 0, 6])
-@pytest.mark.parametrize("drop", ["nothing", "coin"])
-def test_scores_explorer_over_its_range(shift, grow, drop):
-    image, label = datasets.coins()
-    before = set(_instances)
-    start_here.explore(image, label, ["table", "coin"])
-    made = [_instances[key] for key in set(_instances) - before]
-    for widget in made:
-        if getattr(widget, "description", "") in ("shift", "grow", "drop"):
-            widget.value = {"shift": shift, "grow": grow, "drop": drop}[widget.description]
-    view = next(widget for widget in made if isinstance(widget, ipywidgets.HTML))
-    tree = parsed(view.value)
-    values = [float(value) for value in re.findall(r"\d\.\d\d", tree[0].text)]
-    perfect = (shift, grow, drop) == (0, 0, "nothing")
-    assert len(values) == 4 and all(value == 1 for value in values) == perfect
+def test_confusion_names_classes_that_have_none():
+    figure = drawing.confusion(torch.zeros(3, 3).long(), ["table", "coin"])
+    assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["table", "coin", "class 2"]
