@@ -19,8 +19,9 @@ FLAGS = (
     "--disable-component-update --disable-sync"
 )
 SETTINGS = {
-    "notebook-extension/tracker": {"windowingMode": "none"},  # every cell is in the page
-    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},  # every cell is in the page
+    "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    "@jupyter-widgets/jupyterlab-manager/plugin": {"saveState": True},  # as `make lab` sets it
 }
 
 
@@ -28,7 +29,7 @@ SETTINGS = {
 def jupyterlab(folder):
     """Serve `folder`; yields the address and the token's query."""
     for name, setting in SETTINGS.items():
-        path = folder / ".settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        path = folder / ".settings" / f"{name}.jupyterlab-settings"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(setting))
     with socket.socket() as free:
@@ -96,6 +97,13 @@ class NotebookPage:
         waiting = "() => ![...document.querySelectorAll('.jp-InputPrompt')].some(e => e.textContent.includes('*'))"
         self.page.wait_for_function(waiting, timeout=300_000)
         self.settle()
+
+    def save_and_stop(self):
+        """Save the notebook and stop its kernel, as at the end of a day."""
+        self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+        self.page.wait_for_timeout(2000)
+        self.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+        self.page.wait_for_timeout(1000)
 
     def settle(self):
         self.page.wait_for_timeout(700)

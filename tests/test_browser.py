@@ -82,6 +82,21 @@ def test_notebook_in_the_browser(name, address, browser):
     page.close()
 
 
+def test_the_next_day(address, browser):
+    """A notebook that was saved with its outputs shows them again without a kernel: no 'model not found'."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    notebook = NotebookPage(page, address, "notebooks/00_start_here.ipynb")
+    notebook.run_all()
+    notebook.save_and_stop()
+    page.close()
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(f"{address}/lab/tree/notebooks/00_start_here.ipynb?token=test&reset")
+    page.wait_for_selector(".jp-Notebook .widget-toggle-buttons", timeout=90_000)
+    page.wait_for_selector(".jp-OutputArea .widget-html-content svg", timeout=90_000)
+    assert "model not found" not in page.inner_text(".jp-Notebook")
+    page.close()
+
+
 def check_that_a_guess_survives(page):
     """A click makes the cell active, so the next Shift+Enter runs it again."""
     button = page.query_selector(".widget-toggle-buttons button")

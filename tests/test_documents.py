@@ -1,6 +1,7 @@
 """The notebooks as documents: what a reader, a teacher and a reviewer may rely on in every one of them."""
 
 import ast
+import html
 import importlib
 import itertools
 import re
@@ -118,7 +119,7 @@ def test_pictures_have_words(document):
                 alt = output.metadata.get(kind, {}).get("alt", "")
                 assert len(alt.split()) >= 5, f"{cell.id}: alt text states the finding"
                 below = cell.outputs[place + 1].data["text/html"]
-                assert alt in below, f"{cell.id}: the same sentence stands below the picture"
+                assert html.escape(alt) in below, f"{cell.id}: the same sentence stands below the picture"
             assert not (output.get("data", {}).get("text/plain", "").startswith("<Figure")), cell.id
     assert pictures >= 3
 

@@ -1,5 +1,6 @@
 """Set-up, study copies, canonical form: what `make` runs."""
 
+import json
 import re
 import subprocess
 import sys
@@ -40,7 +41,7 @@ def test_study_copy_has_no_outputs_and_no_teacher(original, tmp_path):
     assert [cell.source for cell in copy.cells] == ["# Title", "1 + 1"]
     assert copy.cells[1].outputs == [] and copy.cells[1].execution_count is None
     teacher = nbformat.read(study.lay(original, tmp_path / "class", teacher=True), as_version=4)
-    assert teacher.cells[2].source == "secret"
+    assert [cell.source for cell in teacher.cells] == ["secret", "# Title", "1 + 1"], "the teacher's cells come first"
 
 
 def test_study_copy_is_never_overwritten(original, tmp_path):
@@ -72,6 +73,25 @@ def test_contents_of_the_study_copies(tmp_path):
     assert "](00_start_here.ipynb)" in text and "notebooks/" not in text
     copy = study.study_copy(ROOT / "notebooks" / "00_start_here.ipynb")
     assert "](README.md)" in copy.cells[0].source and "](../README.md)" not in copy.cells[-1].source
+
+
+def test_routes_on_one_page(tmp_path):
+    study.print_routes(tmp_path, [ROOT / "notebooks" / "00_start_here.ipynb"])
+    text = (tmp_path / "routes.html").read_text(encoding="utf-8")
+    assert "<h1" in text and "50 minutes." in text
+
+
+def test_jupyterlab_is_told_to_keep_widgets(tmp_path, monkeypatch):
+    monkeypatch.setattr(study.sys, "prefix", str(tmp_path))
+    settings = tmp_path / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
+    settings.parent.mkdir(parents=True)
+    settings.write_text('{"other": {"a": 1}}')
+    study.keep_widgets()
+    kept = json.loads(settings.read_text())
+    assert kept["other"] == {"a": 1} and kept["@jupyter-widgets/jupyterlab-manager:plugin"]["saveState"]
+    settings.write_text("damaged")
+    study.keep_widgets()
+    assert settings.read_text() == "damaged", "what cannot be read is left alone"
 
 
 def test_setup_notices_a_moved_folder(monkeypatch, tmp_path):
