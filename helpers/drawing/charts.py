@@ -2,7 +2,7 @@
 
 from matplotlib import rc_context
 
-from helpers.drawing.style import LINES, STYLE, subplots
+from helpers.drawing.style import BLUE, LINES, STYLE, subplots
 
 
 def curves(x, lines, *, xlabel, ylabel, title="", height=3.6, logx=False, steps=False):
@@ -27,4 +27,16 @@ def curves(x, lines, *, xlabel, ylabel, title="", height=3.6, logx=False, steps=
         axis.set(xlabel=xlabel, ylabel=ylabel, title=title)
         axis.grid(alpha=0.25)
         axis.legend()
+    return figure
+
+
+def bars(values, *, xlabel, height=None):
+    """A lying bar for each of `values` ({name: number}), its number behind it."""
+    figure, axis = subplots(height=height or 0.5 * len(values) + 1.0)
+    with rc_context(STYLE):
+        drawn = axis.barh(list(values), list(values.values()), color=BLUE)
+        axis.bar_label(drawn, [f" {value:,}" for value in values.values()])
+        axis.set(xlabel=xlabel, xlim=(0, 1.2 * max(values.values())))
+        axis.invert_yaxis()
+        axis.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     return figure
