@@ -38,5 +38,6 @@ def bars(values, *, xlabel, height=None):
         axis.bar_label(drawn, [f" {value:,}" for value in values.values()])
         axis.set(xlabel=xlabel, xlim=(0, 1.2 * max(values.values())))
         axis.invert_yaxis()
+        axis.locator_params(axis="x", nbins=4)
         axis.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     return figure

@@ -21,14 +21,15 @@ LOOKS = [rgb(CLASSES[name][0]) for name in TEXTURES]
 
 def train(model, epochs):
     """Teach `model` to name crops of textures, by cross-entropy; returns it. The same seed gives the same weights."""
-    optimizer, crops = torch.optim.AdamW(model.parameters(), 3e-3), texture_crops(2000)
-    order = torch.Generator().manual_seed(0)
-    for _ in range(epochs):
-        for images, textures in DataLoader(crops, 50, shuffle=True, generator=order):
-            loss = F.cross_entropy(model(images), textures)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+    crops, order = texture_crops(2000), torch.Generator().manual_seed(0)
+    optimizer = torch.optim.AdamW(model.parameters(), 3e-3)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * 80)  # 80 batches of 25
+    for images, textures in (batch for _ in range(epochs) for batch in DataLoader(crops, 25, True, generator=order)):
+        loss = F.cross_entropy(model(images), textures)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
     return model
 
 
@@ -146,26 +147,26 @@ def look(image, classifier, network, row, column):
 
 def view(image, size, map, place, crop, cell, alone):
     """SVG of the explorer: the picture with the crop on it, the map with its cell, the crop and what it is called."""
-    (row, column), scale, unit, side = place, 360 / image.shape[-1], 6, map.shape[-1]
-    parts = [text(0, 14, f"picture: {size}×{size} pixels", weight="bold"), picture(image, 0, 24, 360, 360, photo=True)]
+    (row, column), scale, unit, side = place, 330 / image.shape[-1], 5.5, map.shape[-1]
+    parts = [text(0, 14, f"picture: {size}×{size} pixels", weight="bold"), picture(image, 0, 24, 330, 330, photo=True)]
     given = size * scale
-    parts.append(rectangle(given, 24, 360 - given, 360, fill="white", opacity=0.8))
-    parts.append(rectangle(0, 24 + given, given, 360 - given, fill="white", opacity=0.8))
+    parts.append(rectangle(given, 24, 330 - given, 330, fill="white", opacity=0.8))
+    parts.append(rectangle(0, 24 + given, given, 330 - given, fill="white", opacity=0.8))
     parts.append(rectangle(0, 24, given, given, stroke=INK, stroke_width=2))
     parts += _mark(column * STRIDE * scale, 24 + row * STRIDE * scale, WINDOW * scale)
-    parts.append(text(382, 14, f"map: {side}×{side} cells", weight="bold"))
-    parts.append(picture(tiles(map), 382, 24, side * unit, side * unit))
-    parts += _mark(382 + column * unit - 2, 24 + row * unit - 2, unit + 4)
-    parts.append(text(732, 14, f"cell ({row}, {column}) sees", weight="bold"))
-    parts.append(picture(crop, 732, 24, 152, 152))
+    parts.append(text(362, 14, f"map: {side}×{side} cells", weight="bold"))
+    parts.append(picture(tiles(map), 362, 24, side * unit, side * unit))
+    parts += _mark(362 + column * unit - 2, 24 + row * unit - 2, unit + 4)
+    parts.append(text(692, 14, f"cell ({row}, {column}) sees", weight="bold"))
+    parts.append(picture(crop, 692, 24, 130, 130))
     for place, name in enumerate(TEXTURES):
-        y = 206 + 60 * place
-        parts += [picture(tiles(torch.full((3, 3), place)), 732, y - 13, 16, 16), text(754, y, name)]
+        y = 182 + 58 * place
+        parts += [picture(tiles(torch.full((3, 3), place)), 692, y - 13, 16, 16), text(714, y, name)]
         for top, colour, share, who in ((7, BLUE, alone[place], "crop"), (23, ORANGE, cell[place], "cell")):
-            parts.append(rectangle(732, y + top, 100 * share.item(), 14, fill=colour))
-            parts.append(text(837, y + top + 12, f"{share:.0%} {who}", size=13))
+            parts.append(rectangle(692, y + top, 100 * share.item(), 14, fill=colour))
+            parts.append(text(797, y + top + 12, f"{share:.0%} {who}", size=13))
     title = f"{size}×{size} pixels give {side}×{side} cells; cell ({row}, {column}) says {TEXTURES[cell.argmax()]}"
-    return document(900, 392, parts, title=title)
+    return document(900, 356, parts, title=title)
 
 
 def _mark(x, y, side):
@@ -179,8 +180,7 @@ def tiles(map):
     y, x = torch.meshgrid(torch.arange(6), torch.arange(6), indexing="ij")
     patterns = [y == 3, x + y == 5, (y - 2.5).abs() + (x - 2.5).abs() <= 1]  # bricks' joints, blades, stones
     looks = torch.stack([c[:, None, None] * (1 - 0.35 * p.float()) for c, p in zip(LOOKS, patterns, strict=True)])
-    height, width = map.shape
-    return looks[map].permute(2, 0, 3, 1, 4).reshape(3, 6 * height, 6 * width)
+    return looks[map].permute(2, 0, 3, 1, 4).reshape(3, 6 * map.shape[0], 6 * map.shape[1])
 
 
 def _crop(row, column, window, stride):
@@ -201,7 +201,7 @@ EXERCISES["sizes-for-20"] = Exercise(
     },
     hints=(
         "let `cells` tell you the answer for each size from 100 to 130.",
-        "20 cells are 19 steps behind the first window; then ask which further pixels change nothing.",
+        "20 cells are 19 steps behind the first window; which further pixels change nothing?",
     ),
     insight="Four sizes share one map, because the effective stride is 4. With 32, as in VGG, 32 sizes do.",
 )
@@ -258,8 +258,7 @@ def _slide_cases():
 
 def _draw_slide(target, yours):
     first = [None if scores is None else scores.double().argmax(0) == 0 for scores in (target, yours)]
-    svg, _ = compare_masks(*first)
-    return svg, "Dark: the cells of the wanted map where the first of three outputs is the largest."
+    return compare_masks(*first)[0], "Dark: the cells where the first of three outputs is the largest."
 
 
 EXERCISES["slide-linear"] = Exercise(
