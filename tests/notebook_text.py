@@ -11,8 +11,8 @@ NUMBER = re.compile(r"(?<![\w.])[-−]?\d[\d,]*(?:\.\d+)?")
 # Numbers that name a place in a paper, a thread, a notebook, a date or a list item, and no result.
 NAMES = re.compile(
     r"\]\([^)]*\)|§\s*[\d.]+|(?:Fig\.|Figure|Table|Tab\.|Eq\.|issue|notebook|layer|row|rel\.|cell) ?#?\d+(?:\.\d+)?"
-    r"|(?:et al\.|CVPR|MICCAI|BMVC|NeurIPS|ICLR|ECCV|PAMI|Distill),? \d{4}|^\s*\d+\.\s|^#+ \d+ |<summary>\d+\."
-    r"|\*\*\d+\. ",
+    r"|(?:et al\.|and [A-Z]\w+|CVPR|MICCAI|BMVC|NeurIPS|ICLR|ECCV|PAMI|Distill),? \d{4}"
+    r"|^\s*\d+\.\s|^#+ \d+ |<summary>\d+\.|\*\*\d+\. ",
     re.M,
 )
 FREE = {0.0, 1.0, 2.0}  # counting words more than results
@@ -47,7 +47,7 @@ class Document:
         """The anchors of the sections that the teacher's route of so many minutes links to, in order."""
         text = "\n\n".join(cell.source for cell in self.tagged("teacher"))
         paragraph = re.search(rf"^\*\*{minutes} minutes\.\*\*(.+?)(?:\n\n|\Z)", text, re.M | re.S)
-        return re.findall(r"\]\(#(.+?)\)(?=[\s,;.·→)]|$)", paragraph[1]) if paragraph else []
+        return re.findall(r"\]\(#(.+?)\)(?=[\s,;.:·→)]|$)", paragraph[1]) if paragraph else []
 
     def tagged(self, tag):
         return [cell for cell in self.cells if tag in cell.metadata.get("tags", [])]
