@@ -3,7 +3,7 @@
 import torch
 
 from helpers.drawing.style import BLUE, GREEN, INK, ORANGE
-from helpers.drawing.svg import cells, document, line, picture, rectangle, text
+from helpers.drawing.svg import cells, document, picture, rectangle, text
 from helpers.explore import choice, frame, slider
 from helpers.practice import EXERCISES, Exercise
 
@@ -100,23 +100,6 @@ def bars(factors):
         parts.append(rectangle(142, y, factor * scale, 34, fill=PALE[colour], stroke=colour, stroke_width=2))
         parts.append(text(150 + factor * scale, y + 23, f"{factor:.1f} times less", weight="bold", size=16))
     return document(900, 14 + 48 * len(factors), parts, "Times less, for weights, multiply-adds and time")
-
-
-def strips(runs):
-    """SVG: the scores of all runs as dots on one axis, a row for each network. runs: {name: [0…1]}."""
-    every = [value for values in runs.values() for value in values]
-    low, high = min(every) - 0.01, max(every) + 0.01
-    parts = []
-    for row, (name, values) in enumerate(runs.items()):
-        y = 34 + 46 * row
-        parts += [text(0, y + 5, name, size=16), line(250, y, 880, y, stroke="#BBBBBB")]
-        for value in values:
-            x = 250 + 630 * (value - low) / (high - low)
-            parts.append(f'<circle cx="{x:.1f}" cy="{y}" r="8" fill="{BLUE}" fill-opacity="0.55" stroke="{INK}"/>')
-    bottom = 34 + 46 * len(runs)
-    parts += [text(250, bottom, f"{low:.2f}"), text(880, bottom, f"{high:.2f}", anchor="end")]
-    parts.append(text(565, bottom, "mean IoU on scenes that the network has not seen", anchor="middle"))
-    return document(900, bottom + 12, parts, "Mean IoU of each run")
 
 
 def explore():
