@@ -189,5 +189,5 @@ EXERCISES["merge"] = Exercise(
         "filter number o sees channel number c through one kernel, times one weight. Which ones?",
         "give both tensors four axes, (n, C, k, k), with `None` for an axis that is missing. Torch then repeats it.",
     ),
-    insight="So two stages are an ordinary convolution whose kernels repeat. Fewer weights means fewer possible layers.",
+    insight="Two stages are an ordinary convolution whose kernels repeat. Fewer weights, fewer possible layers.",
 )
