@@ -6,6 +6,8 @@ segmentation models return it: a loss on it teaches the deep layers directly, wh
 reliable. In eval mode the extra head is not used. Wrong arguments and pictures: ValueError.
 """
 
+import itertools
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -55,7 +57,7 @@ class Segmenter(nn.Module):
             raise ValueError(f"images must be (N, {self.in_channels}, H, W), got {tuple(images.shape)}")
 
     def finish(self, logits, deepest, enlarge):
-        """The output: logits, in training mode beside those of the auxiliary head, brought to their size by `enlarge`."""
+        """Logits; in training mode beside those of the auxiliary head, which `enlarge` brings to the same size."""
         if not self.training or self.auxiliary_head is None:
             return logits
         return {"out": logits, "aux": enlarge(self.auxiliary_head(deepest))}
@@ -74,27 +76,26 @@ class FCN(Segmenter):
     """
 
     # stages of (convolutions, channels), each with a pooling; then the layers (kernel_size, channels) behind them
-    TRUNKS = {
-        "small": ([(1, 16), (1, 32), (1, 48), (1, 64), (1, 64)], []),
-        "vgg16": ([(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)], [(7, 4096), (1, 4096)]),
-    }
+    SMALL = ((1, 16), (1, 32), (1, 48), (1, 64), (1, 64)), ()
+    VGG16 = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512)), ((7, 4096), (1, 4096))
 
     def __init__(
         self, in_channels, classes, prediction_stride=8, trunk="small", learned_upsampling=False, auxiliary=True
     ):
         super().__init__(in_channels, classes)
         self.prediction_stride = _one_of("prediction_stride", prediction_stride, (8, 16, 32))
-        stages, classifier = self.TRUNKS[_one_of("trunk", trunk, self.TRUNKS)]
-        norm, channels = trunk == "small", in_channels
+        small = _one_of("trunk", trunk, ("small", "vgg16")) == "small"
+        stages, classifier = self.SMALL if small else self.VGG16
+        channels = in_channels
         self.stages = nn.ModuleList()
         for count, width in stages:
             inputs = [channels] + [width] * (count - 1)
-            convolutions = [convolution(channels, width, norm=norm) for channels in inputs]
+            convolutions = [convolution(channels, width, norm=small) for channels in inputs]
             self.stages.append(nn.Sequential(*convolutions, nn.MaxPool2d(2, ceil_mode=True)))  # no pixel is left out
             channels = width
         layers = []
         for kernel_size, width in classifier:
-            layers += [convolution(channels, width, kernel_size, norm=norm), nn.Dropout2d()]
+            layers += [convolution(channels, width, kernel_size, norm=small), nn.Dropout2d()]
             channels = width
         self.classifier = nn.Sequential(*layers)
         self.score = nn.Conv2d(channels, classes, 1)
@@ -251,10 +252,10 @@ class DeepLab(Segmenter):
     stay the same, and so do the features at the positions that the stride would have kept. Each part can be left
     out: `aspp` (three dilated 3×3 branches beside the 1×1 branch, at `rates`; by default they double from output
     stride 16 to 8, as in the papers), `image_pooling` (a branch that sees the mean of the picture), `decoder` (joins
-    shallow features; without it, this is v3). `separable`: 3×3 convolutions in two stages, but for the first.
+    shallow features; without it, this is v3). `separable`: the 3×3 convolutions in two stages, but for the very first.
 
     `widths` holds the channels of the backbone's stages, `head_width` those of ASPP and decoder. The paper's:
-    `DeepLab(3, 21, output_stride=16, trunk="resnet101", auxiliary=False)`, with torchvision's backbone.
+    `DeepLab(3, 21, output_stride=16, trunk="resnet101", auxiliary=False)`, with torchvision's backbone as it is.
     """
 
     def __init__(
@@ -277,13 +278,12 @@ class DeepLab(Segmenter):
         small = _one_of("trunk", trunk, ("small", "resnet101")) == "small"
         strides = [2**stage for stage in range(2, len(widths) + 1)] if small else (8, 16, 32)
         self.output_stride = _one_of("output_stride", output_stride, strides)
-        self.image_pooling = image_pooling
+        self.image_pooling, head_width = image_pooling, whole_number("head_width", head_width) if small else 256
         block = separable_convolution if separable else convolution
         if small:
             self.stages, shallow, deep, reduced = _small_stages(in_channels, widths, output_stride, block)
         else:
             self.stages, shallow, deep, reduced = _resnet_stages(in_channels, output_stride)
-            head_width = 256
         if rates is None:
             rates = [rate * max(16 // output_stride, 1) for rate in ((1, 2, 3) if small else (6, 12, 18))]
         branches = [convolution(deep, head_width, 1)]
@@ -313,7 +313,9 @@ class DeepLab(Segmenter):
     def check(self, images):
         super().check(images)
         if self.training and self.image_pooling and len(images) == 1:
-            raise ValueError("image pooling has one value for each picture: batch norm needs ≥ 2 pictures to train")
+            raise ValueError(
+                "image_pooling trains by batch norm over pictures: every batch, the last too, needs ≥ 2 of them"
+            )
 
 
 class Residual(nn.Module):
@@ -334,7 +336,7 @@ def _small_stages(in_channels, widths, output_stride, block):
     """(stages, channels of the first, channels of the last, channels that the decoder makes of the first)."""
     widths = [whole_number("width", width) for width in widths]
     stages, stride, dilation = [convolution(in_channels, widths[0], stride=2)], 2, 1
-    for channels, width in zip(widths, widths[1:], strict=False):
+    for channels, width in itertools.pairwise(widths):
         if stride < output_stride:
             stages.append(Residual(channels, width, 2, 1, 1, block))
             stride *= 2
