@@ -64,6 +64,18 @@ def class_bars(table, names):
     return document(900, 262, parts, f"IoU of each class for {', '.join(table)}")
 
 
+def value_bars(values):
+    """SVG: a bar for each value in percent, with its number. values: {name: 0…100}."""
+    parts = []
+    for place, (name, value) in enumerate(values.items()):
+        y = 6 + 40 * place
+        fill, stroke = LOOKS[0 if "paper" in name else 1][1], LOOKS[0 if "paper" in name else 1][0]
+        parts.append(text(170, y + 20, name, anchor="end", size=16))
+        parts.append(rectangle(182, y, 6.4 * value, 28, fill=fill, stroke=stroke, stroke_width=2))
+        parts.append(text(192 + 6.4 * value, y + 20, f"{value:.1f}", weight="bold"))
+    return document(900, 8 + 40 * len(values), parts, "Mean IoU in percent")
+
+
 def mixed(maps, weights):
     """The class of each pixel, int64 (H, W), of the weighted sum of score maps (classes, H, W)."""
     return sum(weight * scores_of for weight, scores_of in zip(weights, maps, strict=True)).argmax(0)
