@@ -98,8 +98,8 @@ def mix_view(image, label, maps, names, weights):
 
 def explore(image, label, maps, names):
     """How strongly each of FCN-8s's three score maps counts. maps: three of (classes, H, W), at the picture's size."""
-    controls = [slider("deep", 0, 4, 1), slider("pool4", 0, 4, 0), slider("pool3", 0, 4, 0)]
-    finding = "The deep scores alone: the classes are there, their shapes are not."
+    controls = [slider("deep", 0, 3, 1), slider("pool4", 0, 3, 1), slider("pool3", 0, 3, 1)]
+    finding = "All three maps, weighted alike, give the scene back, but for thin roads."
     frame(lambda deep, pool4, pool3: mix_view(image, label, maps, names, (deep, pool4, pool3)), controls, finding)
 
 
