@@ -1,6 +1,6 @@
 """What 06_unet_odd_sizes shows: a U-Net without any care for sizes, its pictures, its explorer, its exercises."""
 
-from dataclasses import dataclass
+from types import SimpleNamespace
 
 import torch
 import torch.nn.functional as F
@@ -29,51 +29,37 @@ class CarelessUNet(networks.UNet):
         return x
 
 
-@dataclass
-class Way:
-    """The sizes along one axis on the way through a U-Net; where it fails, `fault` says why and `up` ends there.
-
-    entered: the picture's size, after padding it. down: (before, after) the convolutions of each level; bottom: the
-    same. up: from the deepest level, (size of the skip, doubled size, joined size, size after the convolutions).
-    output: None where it fails. lost: whether a pooling left a row out.
-    """
-
-    entered: int
-    down: list
-    bottom: tuple
-    up: list
-    output: int | None
-    fault: str
-    lost: bool
-
-
 def way(size, depth, padded=True, remedy="none"):
-    """`Way` of a picture of this size through a U-Net with 3×3 convolutions in pairs and 2×2 poolings.
+    """The sizes along one axis, on the way of a picture through a U-Net with pairs of 3×3 convolutions.
 
     padded: the convolutions keep the size; otherwise each pair takes 4 off, and skips are cropped, whatever the remedy.
+    Gives entered, the size after padding the picture; down, (before, after) the convolutions of each level; bottom,
+    the same; up, from the deepest level, (skip, doubled, joined, after the convolutions), ending where it fails;
+    output, None if it fails; fault, why; lost, whether a pooling left a row out.
     """
     shrink, unit = (0 if padded else 4), 2**depth
     entered = (size + unit - 1) // unit * unit if padded and remedy == "pad" else size
-    down, x, lost = [], entered, False
+    found = SimpleNamespace(entered=entered, down=[], up=[], output=None, fault="", lost=False)
+    x = entered
     for _ in range(depth):
-        down.append((x, x - shrink))
-        lost |= (x - shrink) % 2 == 1
+        found.down.append((x, x - shrink))
+        found.lost |= (x - shrink) % 2 == 1
         x = (x - shrink) // 2
-    bottom = (x, x - shrink)
-    up, x = [], bottom[1]
-    if x < 1:
-        return Way(entered, down, bottom, up, None, "nothing is left of it at the bottom", lost)
+    found.bottom = (x, x - shrink)
     for level in reversed(range(depth)):
-        skip, doubled = down[level][1], 2 * x
-        joined = skip if padded and remedy in ("interpolate", "output_size") else doubled
-        fits = not padded or remedy != "none" or skip == doubled
-        up.append((skip, doubled, joined, joined - shrink))
-        if not fits:
-            return Way(entered, down, bottom, up, None, f"at level {level} a skip of {skip} meets {doubled}", lost)
-        x = joined - shrink
+        x -= shrink
         if x < 1:
-            return Way(entered, down, bottom, up, None, "nothing is left of it on the way up", lost)
-    return Way(entered, down, bottom, up, size if padded and remedy == "pad" else x, "", lost)
+            found.fault = "nothing is left of it"
+            return found
+        skip, doubled = found.down[level][1], 2 * x
+        x = skip if padded and remedy in ("interpolate", "output_size") else doubled
+        found.up.append((skip, doubled, x, x - shrink))
+        if padded and remedy == "none" and skip != doubled:
+            found.fault = f"at level {level} a skip of {skip} meets {doubled}"
+            return found
+    found.output = size if padded and remedy == "pad" else max(x - shrink, 0) or None
+    found.fault = "" if found.output else "nothing is left of it"
+    return found
 
 
 def u_view(size, depth, convolutions="padded", remedy="none"):
@@ -201,16 +187,17 @@ def strip(rows, marks):
 def remedies():
     """SVG: a skip of 9 meets a way up of 8: what four remedies do with the ninth cell."""
     parts = []
-    stories = (  # name, cells of the skip, cells of the way up, their width, which cell is special, what that means
-        ("pad", 10, 10, 20, 9, "the picture has one row more"),
-        ("crop", 9, 8, 20, 8, "the ninth is thrown away"),
-        ("interpolate", 9, 9, 20, None, "8 cells, stretched over 9"),
-        ("output_size", 9, 9, 20, 8, "the ninth is the bias alone"),
+    stories = (  # name, cells of the skip and of the way up, which is special, what that means
+        ("pad", 10, 10, 9, "the picture has one row more"),
+        ("crop", 9, 8, 8, "the ninth is thrown away"),
+        ("interpolate", 9, 8, None, "8 cells, stretched over 9"),
+        ("output_size", 9, 9, 8, "the ninth is the bias alone"),
     )
-    for n, (name, skip, up, side, special, said) in enumerate(stories):
+    for n, (name, skip, up, special, said) in enumerate(stories):
         parts += [text(230 * n, 14, name, weight="bold", size=17), text(230 * n, 146, said, size=13)]
         for title, y, count, fill in (("skip", 30, skip, "#CFE6F5"), ("way up", 84, up, "#CDEBE0")):
             parts.append(text(230 * n, y + 10, title, size=13))
+            side = 22.5 if (name, title) == ("interpolate", "way up") else 20
             for place in range(count):
                 odd = place == special and (name != "output_size" or title == "way up")
                 look = {"fill": "white", "dash": "4 3", "stroke": RED} if odd else {"fill": fill, "stroke": INK}
@@ -232,8 +219,7 @@ EXERCISES["unlucky-picture"] = Exercise(
         "Those are multiples of 16 below: part of the picture would be cut off. Pad upwards.": (496, 368),
         "Both are even. Even is not enough: it must stay even, halving after halving.": (500, 376),
         "It works, but the width needs less.": (512, 512),
-        "Height first: the picture is 500 high.": (384, 512),
-        "Those are multiples of 32, as for depth 5. Look at the width again.": (512, 416),
+        "Height first: 500.": (384, 512),
     },
     hints=(
         "four poolings, each by 2: what must divide both numbers?",
@@ -252,9 +238,7 @@ EXERCISES["next-size"] = Exercise(
         "Each pooling *halves*: the unit is 2 to the power of depth, not 2 times depth.": (
             lambda size, depth: (size + 2 * depth - 1) // (2 * depth) * 2 * depth
         ),
-        "This rounds to the nearest multiple, sometimes downwards.": (
-            lambda size, depth: (size + 2**depth // 2) // 2**depth * 2**depth
-        ),
+        "This rounds to the nearest, sometimes down.": lambda size, d: (size + 2**d // 2) // 2**d * 2**d,
         "This is how much to add. Return the new size.": lambda size, depth: -size % 2**depth,
     },
     hints=(
@@ -282,13 +266,10 @@ EXERCISES["pad-and-cut"] = Exercise(
     cases=tuple((_strict, torch.arange(1.0, h * w + 1).reshape(1, 1, h, w), 2) for h, w in ((5, 7), (6, 8), (4, 4))),
     mistakes={
         "Cut the output back: it must be as large as the picture.": lambda net, x, depth: _run(net, x),
-        "You padded below and on the right: cut there too, not above and on the left.": (
-            lambda net, x, depth: _run(net, x)[..., -x.shape[-2] :, -x.shape[-1] :]
-        ),
+        "You padded below and right: cut there.": lambda net, x, d: _run(net, x)[..., -x.shape[-2] :, -x.shape[-1] :],
         "You padded above and on the left, but cut below and on the right: the result is shifted.": (
             lambda net, x, depth: _run(net, x, before=True)[..., : x.shape[-2], : x.shape[-1]]
         ),
-        "This is the picture itself: run the network.": lambda net, x, depth: x,
     },
     hints=(
         "how many rows and columns are missing? `-height % 2**depth`. `F.pad` takes (left, right, top, bottom).",
