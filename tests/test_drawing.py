@@ -69,6 +69,7 @@ def test_classes_of_your_own_get_looks_that_differ(names):
     assert len(set(look.values())) == len(names) + 1  # and void
     assert all(look[name] == drawing.CLASSES[name] for name in names if name in drawing.CLASSES)
     if len(names) <= 4:
+        assert not {colour for colour, _ in look.values()} & {style.ERRORS["missed"][0], style.ERRORS["added"][0]}
         assert len({colour for colour, _ in look.values()}) == len(names) + 1
         assert len({look[name][1] for name in names}) == len(names)
 

@@ -4,11 +4,11 @@
 bars and heat maps. `svg`: the shapes that schematic pictures and explorers are drawn with.
 """
 
-from helpers.drawing.charts import confusion, curves, dots, heat
+from helpers.drawing.charts import bars, confusion, curves, dots, heat
 from helpers.drawing.pictures import colours, compare_masks, gallery, mark_errors, panels
 from helpers.drawing.style import CLASSES, show
 
 __all__ = [
-    "CLASSES", "colours", "compare_masks", "confusion", "curves", "dots", "gallery", "heat", "mark_errors",
+    "CLASSES", "bars", "colours", "compare_masks", "confusion", "curves", "dots", "gallery", "heat", "mark_errors",
     "panels", "show",
 ]  # fmt: skip

@@ -99,3 +99,16 @@ def confusion(matrix, names):
         axis.set_yticks(range(size), names)
         axis.set(xlabel="predicted class", ylabel="true class", title="pixels; the bold diagonal is right")
     return figure
+
+
+def bars(values, *, xlabel, height=None):
+    """A lying bar for each of `values` ({name: number}), its number behind it."""
+    figure, axis = subplots(height=height or 0.5 * len(values) + 1.0)
+    with rc_context(STYLE):
+        drawn = axis.barh(list(values), list(values.values()), color=BLUE)
+        axis.bar_label(drawn, [f" {value:,}" for value in values.values()])
+        axis.set(xlabel=xlabel, xlim=(0, 1.2 * max(values.values())))
+        axis.invert_yaxis()
+        axis.locator_params(axis="x", nbins=4)
+        axis.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    return figure
