@@ -31,5 +31,5 @@ check: setup      ## style and documents alone, in seconds
 notebooks: setup  ## execute the notebooks that changed, and save them in canonical form
 	@$(VENV) tools/notebooks.py
 
-results: setup    ## train with five seeds and store the scores in data/results/ (minutes)
-	@OMP_NUM_THREADS=1 $(VENV) tools/results.py
+results: setup    ## train what data/results/ lacks, five seeds each (half an hour for all); NAME=unet for one
+	@OMP_NUM_THREADS=1 $(VENV) tools/results.py $(NAME)

@@ -6,6 +6,8 @@ segmentation models return it: a loss on it teaches the deep layers directly, wh
 reliable. In eval mode the extra head is not used. Wrong arguments and pictures: ValueError.
 """
 
+import itertools
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -55,7 +57,7 @@ class Segmenter(nn.Module):
             raise ValueError(f"images must be (N, {self.in_channels}, H, W), got {tuple(images.shape)}")
 
     def finish(self, logits, deepest, enlarge):
-        """The output: logits, in training mode beside those of the auxiliary head, brought to their size by `enlarge`."""
+        """Logits; in training mode beside those of the auxiliary head, which `enlarge` brings to the same size."""
         if not self.training or self.auxiliary_head is None:
             return logits
         return {"out": logits, "aux": enlarge(self.auxiliary_head(deepest))}
@@ -74,27 +76,26 @@ class FCN(Segmenter):
     """
 
     # stages of (convolutions, channels), each with a pooling; then the layers (kernel_size, channels) behind them
-    TRUNKS = {
-        "small": ([(1, 16), (1, 32), (1, 48), (1, 64), (1, 64)], []),
-        "vgg16": ([(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)], [(7, 4096), (1, 4096)]),
-    }
+    SMALL = ((1, 16), (1, 32), (1, 48), (1, 64), (1, 64)), ()
+    VGG16 = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512)), ((7, 4096), (1, 4096))
 
     def __init__(
         self, in_channels, classes, prediction_stride=8, trunk="small", learned_upsampling=False, auxiliary=True
     ):
         super().__init__(in_channels, classes)
         self.prediction_stride = _one_of("prediction_stride", prediction_stride, (8, 16, 32))
-        stages, classifier = self.TRUNKS[_one_of("trunk", trunk, self.TRUNKS)]
-        norm, channels = trunk == "small", in_channels
+        small = _one_of("trunk", trunk, ("small", "vgg16")) == "small"
+        stages, classifier = self.SMALL if small else self.VGG16
+        channels = in_channels
         self.stages = nn.ModuleList()
         for count, width in stages:
             inputs = [channels] + [width] * (count - 1)
-            convolutions = [convolution(channels, width, norm=norm) for channels in inputs]
+            convolutions = [convolution(channels, width, norm=small) for channels in inputs]
             self.stages.append(nn.Sequential(*convolutions, nn.MaxPool2d(2, ceil_mode=True)))  # no pixel is left out
             channels = width
         layers = []
         for kernel_size, width in classifier:
-            layers += [convolution(channels, width, kernel_size, norm=norm), nn.Dropout2d()]
+            layers += [convolution(channels, width, kernel_size, norm=small), nn.Dropout2d()]
             channels = width
         self.classifier = nn.Sequential(*layers)
         self.score = nn.Conv2d(channels, classes, 1)
@@ -334,7 +335,7 @@ def _small_stages(in_channels, widths, output_stride, block):
     """(stages, channels of the first, channels of the last, channels that the decoder makes of the first)."""
     widths = [whole_number("width", width) for width in widths]
     stages, stride, dilation = [convolution(in_channels, widths[0], stride=2)], 2, 1
-    for channels, width in zip(widths, widths[1:], strict=False):
+    for channels, width in itertools.pairwise(widths):
         if stride < output_stride:
             stages.append(Residual(channels, width, 2, 1, 1, block))
             stride *= 2

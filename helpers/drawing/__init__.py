@@ -4,8 +4,8 @@
 bars. `svg`: the shapes that schematic pictures and explorers are drawn with.
 """
 
-from helpers.drawing.charts import curves
+from helpers.drawing.charts import curves, dots
 from helpers.drawing.pictures import colours, compare_masks, gallery, mark_errors, panels
 from helpers.drawing.style import CLASSES, show
 
-__all__ = ["CLASSES", "colours", "compare_masks", "curves", "gallery", "mark_errors", "panels", "show"]
+__all__ = ["CLASSES", "colours", "compare_masks", "curves", "dots", "gallery", "mark_errors", "panels", "show"]

@@ -2,7 +2,7 @@
 
 from matplotlib import rc_context
 
-from helpers.drawing.style import LINES, STYLE, subplots
+from helpers.drawing.style import BLUE, INK, LINES, RED, STYLE, subplots
 
 
 def curves(x, lines, *, xlabel, ylabel, title="", height=3.6, logx=False, steps=False):
@@ -27,4 +27,26 @@ def curves(x, lines, *, xlabel, ylabel, title="", height=3.6, logx=False, steps=
         axis.set(xlabel=xlabel, ylabel=ylabel, title=title)
         axis.grid(alpha=0.25)
         axis.legend()
+    return figure
+
+
+def dots(rows, *, xlabel, marks=None, mark_label=""):
+    """One line of dots for each of `rows` ({name: values}), from below; `marks` ({name: value}) as diamonds on top."""
+    figure, axis = subplots(height=0.42 * len(rows) + 1.3)
+    with rc_context(STYLE):
+        for place, (name, values) in enumerate(rows.items()):
+            axis.plot(values, [place] * len(values), "o", color=BLUE, alpha=0.6, clip_on=False)
+            axis.plot([min(values), max(values)], [place] * 2, color=BLUE, linewidth=1)
+            mean = sum(values) / len(values)
+            axis.annotate(
+                f"{mean:.3f}", (max(values), place), (10, 0), textcoords="offset points", va="center", color=INK
+            )
+            if name in (marks or {}):
+                axis.plot(marks[name], place, "D", color=RED, markeredgecolor=INK, clip_on=False, label=mark_label)
+                mark_label = "_"  # once in the legend
+        axis.set_yticks(range(len(rows)), rows)
+        axis.set(xlabel=xlabel, ylim=(-0.6, len(rows) - 0.4))
+        axis.grid(axis="x", alpha=0.25)
+        if marks:
+            axis.legend(loc="lower right")
     return figure
