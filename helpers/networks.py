@@ -252,10 +252,10 @@ class DeepLab(Segmenter):
     stay the same, and so do the features at the positions that the stride would have kept. Each part can be left
     out: `aspp` (three dilated 3×3 branches beside the 1×1 branch, at `rates`; by default they double from output
     stride 16 to 8, as in the papers), `image_pooling` (a branch that sees the mean of the picture), `decoder` (joins
-    shallow features; without it, this is v3). `separable`: 3×3 convolutions in two stages, but for the first.
+    shallow features; without it, this is v3). `separable`: the 3×3 convolutions in two stages, but for the very first.
 
     `widths` holds the channels of the backbone's stages, `head_width` those of ASPP and decoder. The paper's:
-    `DeepLab(3, 21, output_stride=16, trunk="resnet101", auxiliary=False)`, with torchvision's backbone.
+    `DeepLab(3, 21, output_stride=16, trunk="resnet101", auxiliary=False)`, with torchvision's backbone as it is.
     """
 
     def __init__(
@@ -278,13 +278,12 @@ class DeepLab(Segmenter):
         small = _one_of("trunk", trunk, ("small", "resnet101")) == "small"
         strides = [2**stage for stage in range(2, len(widths) + 1)] if small else (8, 16, 32)
         self.output_stride = _one_of("output_stride", output_stride, strides)
-        self.image_pooling = image_pooling
+        self.image_pooling, head_width = image_pooling, whole_number("head_width", head_width) if small else 256
         block = separable_convolution if separable else convolution
         if small:
             self.stages, shallow, deep, reduced = _small_stages(in_channels, widths, output_stride, block)
         else:
             self.stages, shallow, deep, reduced = _resnet_stages(in_channels, output_stride)
-            head_width = 256
         if rates is None:
             rates = [rate * max(16 // output_stride, 1) for rate in ((1, 2, 3) if small else (6, 12, 18))]
         branches = [convolution(deep, head_width, 1)]
@@ -314,7 +313,9 @@ class DeepLab(Segmenter):
     def check(self, images):
         super().check(images)
         if self.training and self.image_pooling and len(images) == 1:
-            raise ValueError("image pooling has one value for each picture: batch norm needs ≥ 2 pictures to train")
+            raise ValueError(
+                "image_pooling trains by batch norm over pictures: every batch, the last too, needs ≥ 2 of them"
+            )
 
 
 class Residual(nn.Module):

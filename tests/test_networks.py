@@ -240,7 +240,7 @@ def test_order_of_construction():
         (lambda: dilated_stack(3, 2, [1, 0]), "dilation must be a whole number ≥ 1, got 0"),
         (lambda: FCN(3, 2)(torch.rand(1, 4, 64, 64)), r"images must be (N, 3, H, W), got (1, 4, 64, 64)"),
         (lambda: DeepLab(3, 2)(torch.rand(3, 64, 64)), r"images must be (N, 3, H, W), got (3, 64, 64)"),
-        (lambda: DeepLab(3, 2)(torch.rand(1, 3, 64, 64)), "batch norm needs ≥ 2 pictures to train"),
+        (lambda: DeepLab(3, 2)(torch.rand(1, 3, 64, 64)), "every batch, the last too, needs ≥ 2 of them"),
     ],
 )
 def test_refusals(make, message):

@@ -15,10 +15,10 @@ import time
 from dataclasses import dataclass
 from functools import cache, partial
 
+import targets
 import torch
 from tqdm import tqdm
 
-import targets
 from helpers import DATA, datasets, scores, trace
 from helpers.datasets import scenes, tasks
 from helpers.networks import FCN, DeepLab, UNet, dilated_stack
