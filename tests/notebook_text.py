@@ -47,7 +47,7 @@ class Document:
         """The anchors of the sections that the teacher's route of so many minutes links to, in order."""
         text = "\n\n".join(cell.source for cell in self.tagged("teacher"))
         paragraph = re.search(rf"^\*\*{minutes} minutes\.\*\*(.+?)(?:\n\n|\Z)", text, re.M | re.S)
-        return re.findall(r"\]\(#(.+?)\)(?=[\s,;.·→)]|$)", paragraph[1]) if paragraph else []
+        return re.findall(r"\]\(#(.+?)\)(?=[\s,;.:·→)]|$)", paragraph[1]) if paragraph else []
 
     def tagged(self, tag):
         return [cell for cell in self.cells if tag in cell.metadata.get("tags", [])]
