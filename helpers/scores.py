@@ -6,10 +6,13 @@ mean. A matrix without a single labelled pixel has no score at all: ValueError.
 """
 
 import itertools
+import math
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+
+from helpers.checks import whole_number
 
 VOID = 255  # the label of pixels that have no class: they count nowhere
 
@@ -18,18 +21,19 @@ def confusion_matrix(predictions, labels, classes, ignore_index=VOID):
     """Counts (classes, classes), int64: row = true class, column = predicted class.
 
     `predictions` and `labels`: integer tensors of one shape, (H, W) or (N, H, W). Pixels whose label is
-    `ignore_index` (void) are not counted. ValueError for another shape, type, or a value outside 0…classes−1.
+    `ignore_index` (void; None for no such label) are not counted. ValueError for another shape, type, or a value
+    outside 0…classes−1.
     """
+    classes = whole_number("classes", classes)
+    _check_maps(predictions=predictions, labels=labels)
     if predictions.shape != labels.shape:
         raise ValueError(f"predictions {tuple(predictions.shape)} and labels {tuple(labels.shape)} differ in shape")
-    void = labels == ignore_index
+    void = _is_void(labels, ignore_index)
     for name, values in {"predictions": predictions, "labels": labels}.items():
-        if values.is_floating_point() or values.is_complex():
-            raise ValueError(f"{name} must hold whole numbers (class indices), got {values.dtype}")
         outside = ((values < 0) | (values >= classes)) & ~void
         if outside.any():
-            wrong = values[outside][0].item()
-            raise ValueError(f"{name} must lie in 0…{classes - 1} (or be {ignore_index}, void), got {wrong}")
+            void_too = "" if ignore_index is None else f" (or be {ignore_index}, void)"
+            raise ValueError(f"{name} must lie in 0…{classes - 1}{void_too}, got {values[outside][0].item()}")
     pairs = torch.where(void, classes**2, classes * labels.long() + predictions.long())  # void: one bin more
     return torch.bincount(pairs.flatten(), minlength=classes**2 + 1)[:-1].reshape(classes, classes)
 
@@ -76,9 +80,12 @@ def boundary_f_score(prediction, label, tolerance=2, ignore_index=VOID):
     the same class within `tolerance` pixels (Euclidean). The frame of the picture and the edge of void regions are
     no boundaries. A class with a boundary in one map only scores 0; without any boundary in both maps, the score is 1.
     """
+    if not 0 <= tolerance < math.inf:
+        raise ValueError(f"tolerance must be a distance ≥ 0 in pixels, got {tolerance}")
+    _check_maps(prediction=prediction, label=label)
     if prediction.shape != label.shape or label.ndim != 2:
         raise ValueError(f"prediction and label must be (H, W), got {tuple(prediction.shape)}, {tuple(label.shape)}")
-    void = label == ignore_index
+    void = _is_void(label, ignore_index)
     if void.all():
         raise ValueError("every pixel is void: there is nothing to score")
     scores = []
@@ -95,13 +102,13 @@ def boundary_f_score(prediction, label, tolerance=2, ignore_index=VOID):
 
 
 def spoil(label, shift=0, grow=0, drop=None):
-    """A prediction with a known fault, made from the label map (H, W) itself; void becomes background (class 0).
+    """A prediction with a known fault, made from the label map, (H, W) or (N, H, W); void becomes background (class 0).
 
     Class `drop` turns into background; then objects grow by `grow` pixels in all directions (shrink if negative);
     then everything moves `shift` pixels to the right, and background comes in from the left.
     """
-    if shift < 0:
-        raise ValueError(f"shift must be ≥ 0, got {shift}")
+    shift, grow = whole_number("shift", shift, 0), whole_number("grow", grow, -255, 255)
+    _check_maps(label=label)
     prediction = label.clone()
     prediction[(label == VOID) | (label == (-1 if drop is None else drop))] = 0
     if grow > 0:
@@ -109,19 +116,35 @@ def spoil(label, shift=0, grow=0, drop=None):
         prediction = torch.where(prediction == 0, grown, prediction)
     elif grow < 0:
         prediction[_largest(prediction == 0, -grow) > 0] = 0
-    return F.pad(prediction, (shift, 0))[:, : prediction.shape[1]]
+    return F.pad(prediction, (shift, 0))[..., : prediction.shape[-1]]
 
 
 def _largest(values, reach):
     """The largest value in the square of ±`reach` pixels around each pixel: along the rows, then down the columns."""
-    rows = F.max_pool2d(values[None].float(), (1, 2 * reach + 1), 1, (0, reach))
-    return F.max_pool2d(rows, (2 * reach + 1, 1), 1, (reach, 0))[0].long()
+    rows = F.max_pool2d(values[..., None, :, :].float(), (1, 2 * reach + 1), 1, (0, reach))
+    return F.max_pool2d(rows, (2 * reach + 1, 1), 1, (reach, 0))[..., 0, :, :].long()
+
+
+def _check_maps(**maps):
+    for name, values in maps.items():
+        if not isinstance(values, torch.Tensor):
+            raise ValueError(f"{name} must be a tensor of whole numbers, not a {type(values).__name__}")
+        if values.is_floating_point() or values.is_complex():
+            raise ValueError(f"{name} must hold whole numbers (class indices), got {values.dtype}")
+
+
+def _is_void(label, ignore_index):
+    return torch.zeros_like(label, dtype=torch.bool) if ignore_index is None else label == ignore_index
 
 
 def _checked(matrix):
     """The matrix in float64, after a look at it."""
+    if not isinstance(matrix, torch.Tensor):
+        raise ValueError(f"a confusion matrix is a tensor, as `confusion_matrix` gives, not a {type(matrix).__name__}")
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise ValueError(f"a confusion matrix is square, got {tuple(matrix.shape)}")
+    if not matrix.isfinite().all() or (matrix < 0).any():
+        raise ValueError("a confusion matrix holds counts, but this one has negative or infinite entries or NaN")
     if matrix.sum() == 0:
         raise ValueError("no labelled pixel was counted: every label is void, so there is nothing to score")
     return matrix.double()

@@ -46,8 +46,13 @@ def test_random_crops():
     for crop, classes in datasets.random_crops(label[None].float(), label, size=64, count=10):
         assert crop[0].equal(classes.float())
     for size in (0, 304):
-        with pytest.raises(ValueError, match=r"size must be 1…303"):
+        with pytest.raises(ValueError, match="size must be a whole number 1…303"):
             datasets.random_crops(image, label, size=size)
+    for option in ({"size": 8.5}, {"count": 0}, {"seed": -1}):
+        with pytest.raises(ValueError, match=f"{next(iter(option))} must be a whole number"):
+            datasets.random_crops(image, label, **option)
+    with pytest.raises(ValueError, match=r"image \(3, 40, 384\) and label \(303, 384\) differ in height or width"):
+        datasets.random_crops(image[:, :40], label, size=64)
 
 
 def test_stored_results():

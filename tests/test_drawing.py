@@ -10,6 +10,7 @@ from ipywidgets.widgets.widget import _instances
 
 from helpers import datasets, drawing
 from helpers.datasets import scenes
+from helpers.datasets.folders import CAMVID
 from helpers.drawing import style, svg
 from helpers.lessons import start_here
 
@@ -55,6 +56,57 @@ def test_colours_give_void_its_own():
 def test_class_looks_differ_without_colour(names):
     looks = [drawing.CLASSES[name] for name in names]
     assert len({hatch for _, hatch in looks}) == len({colour for colour, _ in looks}) == len(names)
+
+
+OWN = [
+    ["soil", "leaf"],
+    ["background", "leaf", "cat", "stem"],
+    list("abcdefghijklm"),
+    [*CAMVID],
+    list(map(str, range(60))),
+]
+
+
+@pytest.mark.parametrize("names", OWN, ids=len)
+def test_classes_of_your_own_get_looks_that_differ(names):
+    look = style.looks(names)
+    assert len(set(look.values())) == len(names) + 1  # and void
+    assert all(look[name] == drawing.CLASSES[name] for name in names if name in drawing.CLASSES)
+    if len(names) <= 4:
+        assert len({colour for colour, _ in look.values()}) == len(names) + 1
+        assert len({look[name][1] for name in names}) == len(names)
+
+
+@pytest.mark.parametrize("names", OWN[:4], ids=len)
+def test_panels_and_gallery_with_classes_of_your_own(names):
+    label = torch.arange(len(names)).repeat_interleave(4)[None].repeat(20, 1)
+    label[0, 0] = 255
+    image = torch.rand(3, *label.shape)
+    figure = drawing.panels({"photograph": image, "prediction": label}, names)
+    figure.draw_without_rendering()
+    legend = figure.legends[0]
+    assert [text.get_text() for text in legend.get_texts()] == [*names, "void"]
+    box, width = legend.get_window_extent(), figure.bbox.width
+    assert box.x0 >= 0 and box.x1 <= width
+    assert len(style.png(drawing.gallery({"mine": (image, label, names)}))) > 1000
+
+
+def test_every_line_is_drawn():
+    names = [f"line {number}" for number in range(20)]
+    figure = drawing.curves([0, 1], {name: [0, 1] for name in names}, xlabel="x", ylabel="y")
+    lines = figure.axes[0].get_lines()
+    assert [line.get_label() for line in lines] == names
+    figure.draw_without_rendering()
+    legend, box = figure.legends[0].get_window_extent(), figure.axes[0].get_window_extent()
+    assert legend.y0 >= 0 and legend.x1 <= figure.bbox.width and box.x1 < legend.x0
+    assert len({(line.get_color(), line.get_marker(), line.get_linestyle()) for line in lines}) == 20
+
+
+def test_show_escapes_its_sentence(capsys, monkeypatch):
+    shown = []
+    monkeypatch.setattr(style, "display", lambda item, **options: shown.append(item))
+    drawing.show(svg.document(10, 10, [], title="x"), "IoU < 0.5 & <script>alert(1)</script>")
+    assert "IoU &lt; 0.5 &amp; &lt;script&gt;alert(1)&lt;/script&gt;" in shown[-1].data
 
 
 def test_gallery_names_what_it_shows():

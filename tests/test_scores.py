@@ -83,6 +83,8 @@ def test_all_void_is_an_error(score):
     [
         (torch.zeros(2, 3).long(), torch.zeros(3, 2).long(), "differ in shape"),
         (torch.zeros(2, 2), torch.zeros(2, 2).long(), "whole numbers"),
+        (torch.zeros(2, 2).long().numpy(), torch.zeros(2, 2).long(), "predictions must be a tensor .* not a ndarray"),
+        (torch.zeros(2, 2).long(), [[0, 0], [0, 0]], "labels must be a tensor .* not a list"),
         (torch.full((2, 2), 2), torch.zeros(2, 2).long(), r"predictions must lie in 0…1 .* got 2"),
         (torch.zeros(2, 2).long(), torch.full((2, 2), -1), r"labels must lie in 0…1 .* got -1"),
     ],
@@ -90,6 +92,51 @@ def test_all_void_is_an_error(score):
 def test_bad_input(prediction, label, message):
     with pytest.raises(ValueError, match=message):
         scores.confusion_matrix(prediction, label, 2)
+
+
+def test_no_void_label():
+    zeros = torch.zeros(2, 2).long()
+    assert scores.confusion_matrix(zeros, zeros, 1, ignore_index=None).tolist() == [[4]]
+    assert scores.boundary_f_score(zeros, zeros, ignore_index=None) == 1
+    with pytest.raises(ValueError, match="labels must lie in 0…0, got 255"):
+        scores.confusion_matrix(zeros, zeros + 255, 1, ignore_index=None)
+    with pytest.raises(ValueError, match="classes must be a whole number ≥ 1, got 0"):
+        scores.confusion_matrix(zeros, zeros, 0)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "message"),
+    [
+        ([[3, 0], [0, 3]], "is a tensor, .* not a list"),
+        (torch.tensor([[3, -1], [0, 3]]), "holds counts, but this one has negative"),
+        (torch.tensor([[3, math.nan], [0, 3]]), "holds counts, .* NaN"),
+        (torch.ones(2, 3), r"is square, got \(2, 3\)"),
+    ],
+)
+def test_what_is_no_confusion_matrix(matrix, message):
+    for score in (scores.iou, scores.pixel_accuracy, scores.frequency_weighted_iou):
+        with pytest.raises(ValueError, match=f"a confusion matrix {message}"):
+            score(matrix)
+
+
+@pytest.mark.parametrize("tolerance", [-1, math.nan, math.inf])
+def test_a_tolerance_is_a_distance(tolerance):
+    with pytest.raises(ValueError, match="tolerance must be a distance ≥ 0 in pixels"):
+        scores.boundary_f_score(torch.eye(5).long(), torch.eye(5).long(), tolerance)
+
+
+def test_boundary_f_wants_maps_of_whole_numbers():
+    with pytest.raises(ValueError, match="prediction must be a tensor of whole numbers"):
+        scores.boundary_f_score(torch.eye(5).long().numpy(), torch.eye(5).long())
+    with pytest.raises(ValueError, match="label must hold whole numbers"):
+        scores.boundary_f_score(torch.eye(5).long(), torch.eye(5))
+
+
+@pytest.mark.parametrize("fault", [{}, {"shift": 2}, {"grow": 1}, {"grow": -1}, {"drop": 1}])
+def test_a_batch_is_spoilt_picture_by_picture(fault):
+    labels = torch.zeros(2, 9, 7).long()
+    labels[0, 3:6, 1:4], labels[1, 2:5, 3:6], labels[1, 0, 0] = 1, 2, 255
+    assert scores.spoil(labels, **fault).equal(torch.stack([scores.spoil(label, **fault) for label in labels]))
 
 
 def slow_boundary_f(prediction, label, tolerance):
@@ -152,5 +199,8 @@ def test_spoil():
     assert scores.spoil(label, grow=1).sum() == 25 and scores.spoil(label, grow=-1).sum() == 1
     assert scores.spoil(label, drop=1).sum() == 0
     assert label[0, 0] == 255  # the label itself is untouched
-    with pytest.raises(ValueError, match="shift must be"):
-        scores.spoil(label, shift=-1)
+    for fault in ({"shift": -1}, {"shift": 1.5}, {"grow": 0.5}):
+        with pytest.raises(ValueError, match=f"{next(iter(fault))} must be a whole number"):
+            scores.spoil(label, **fault)
+    with pytest.raises(ValueError, match="label must be a tensor"):
+        scores.spoil(label.numpy())

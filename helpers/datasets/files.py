@@ -15,6 +15,14 @@ def open_picture(path):
         raise ValueError(f"{path}: cannot be read as a picture ({error})") from error
 
 
+def open_image(path):
+    """The photograph at `path`, upright. ValueError for more than 8 bits a channel, which would be cut off at 255."""
+    picture = open_picture(path)
+    if picture.mode[0] in "IF":
+        raise ValueError(f"{path}: has more than 8 bits a pixel ({picture.mode}): scale it to 0…255 and save that")
+    return picture
+
+
 def image_tensor(picture):
     """A Pillow picture as float32 (3, H, W) in [0, 1]."""
     pixels = np.asarray(picture.convert("RGB"), dtype=np.float32) / 255
@@ -28,7 +36,7 @@ def label_tensor(picture):
 
 def read_image(path):
     """The picture at `path` as float32 (3, H, W) in [0, 1]; grey becomes three equal channels."""
-    return image_tensor(open_picture(path))
+    return image_tensor(open_image(path))
 
 
 def read_label(path):

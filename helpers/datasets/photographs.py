@@ -3,6 +3,7 @@
 import torch
 
 from helpers import DATA
+from helpers.checks import whole_number
 from helpers.datasets.files import read_image, read_label
 
 PHOTOS = DATA / "photos"
@@ -30,11 +31,16 @@ def photograph(name):
 
 
 def random_crops(image, label, size=64, count=192, seed=0):
-    """`count` square crops of `size` pixels, each mirrored at random: a list of (image, label)."""
+    """`count` square crops of `size` pixels, each mirrored at random: a list of (image, label).
+
+    ValueError when image (3, H, W) and label (H, W) differ in height or width, or are smaller than `size`.
+    """
+    if label.ndim != 2 or image.shape[-2:] != label.shape:
+        raise ValueError(f"image {tuple(image.shape)} and label {tuple(label.shape)} differ in height or width")
     height, width = label.shape
-    if not 1 <= size <= min(height, width):
-        raise ValueError(f"size must be 1…{min(height, width)} for a picture of {height}×{width}, got {size}")
-    generator = torch.Generator().manual_seed(seed)
+    size = whole_number("size", size, 1, min(height, width))
+    count = whole_number("count", count)
+    generator = torch.Generator().manual_seed(whole_number("seed", seed, 0))
 
     def draw(choices):
         return torch.randint(choices, (), generator=generator).item()

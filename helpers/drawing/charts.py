@@ -2,14 +2,15 @@
 
 from matplotlib import rc_context
 
-from helpers.drawing.style import BLUE, INK, LINES, RED, STYLE, subplots
+from helpers.drawing.style import BLUE, INK, RED, STYLE, line_look, subplots
 
 
 def curves(x, lines, *, xlabel, ylabel, title="", height=3.6, logx=False, steps=False):
     """Lines (or `steps`) over one axis, each with its own colour, marker and dash. `lines`: {name: values}."""
     figure, axis = subplots(height=height)
     with rc_context(STYLE):
-        for (name, values), (colour, marker, dash) in zip(lines.items(), LINES, strict=False):
+        for index, (name, values) in enumerate(lines.items()):
+            colour, marker, dash = line_look(index)
             axis.plot(
                 x,
                 values,
@@ -26,7 +27,10 @@ def curves(x, lines, *, xlabel, ylabel, title="", height=3.6, logx=False, steps=
             axis.set_xscale("log")
         axis.set(xlabel=xlabel, ylabel=ylabel, title=title)
         axis.grid(alpha=0.25)
-        axis.legend()
+        if len(lines) <= 6:
+            axis.legend()
+        else:
+            figure.legend(loc="outside right upper", ncols=-(-len(lines) // 10))
     return figure
 
 

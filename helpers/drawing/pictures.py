@@ -6,14 +6,15 @@ import torch.nn.functional as F
 from matplotlib import rc_context
 from matplotlib.patches import Patch
 
-from helpers.drawing.style import BLUE, CLASSES, ERRORS, INK, RED, STYLE, WIDTH, rgb, subplots
+from helpers.drawing.style import BLUE, ERRORS, INK, RED, STYLE, WIDTH, looks, rgb, subplots
 from helpers.drawing.svg import document, rectangle, text
 from helpers.scores import VOID
 
 
 def panels(items, names=(), errors=False, maps=()):
-    """Pictures side by side. `items`: {title: image (3, H, W) or label map (H, W)}; `names`: classes of the maps;
-    `errors`: explain the marks of `mark_errors` too; `maps`: titles of feature maps, whose axes count units."""
+    """Pictures side by side. `items`: {title: image (3, H, W) or label map (H, W)}; `names`: classes of the maps, of
+    the series or your own; `errors`: explain the marks of `mark_errors` too; `maps`: titles of feature maps, whose
+    axes count units."""
     tallest = max(item.shape[-2] / item.shape[-1] for item in items.values())
     height = (WIDTH / len(items) - 0.6) * tallest + (1.6 if names or errors else 1.2)
     figure, axes = subplots(1, len(items), height=min(height, 5), squeeze=False)
@@ -26,16 +27,27 @@ def panels(items, names=(), errors=False, maps=()):
             unit = "units" if title in maps else "pixels"
             axis.set(title=title, xlabel=f"x ({unit})", ylabel=f"y ({unit})" if axis is axes[0][0] else "")
             axis.locator_params(nbins=5)
-        looks = [(name, *CLASSES[name]) for name in names]
+        look, shown = looks(names), list(names)
         if names and any(item.ndim == 2 and (np.asarray(item) == VOID).any() for item in items.values()):
-            looks.append(("void", *CLASSES["void"]))
-        handles = [Patch(facecolor=c, hatch=h, edgecolor=INK, label=name) for name, c, h in looks]
+            shown.append("void")
+        handles = [Patch(facecolor=look[n][0], hatch=look[n][1], edgecolor=INK, label=n) for n in shown]
         if errors:
             kinds = (("missed", "///"), ("added", "xxx"))
             handles += [Patch(facecolor=ERRORS[k][0], hatch=h, edgecolor=ERRORS[k][1], label=k) for k, h in kinds]
         if handles:
-            figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+            columns = _columns([handle.get_label() for handle in handles])
+            figure.set_figheight(figure.get_figheight() + 0.3 * (-(-len(handles) // columns) - 1))
+            figure.legend(handles=handles, loc="outside lower center", ncols=columns)
     return figure
+
+
+def _columns(names):
+    """As many columns of a legend as fit: about 100 letters in a row, of which a patch and its gaps take 10."""
+    for columns in range(len(names), 1, -1):
+        lengths = [max(map(len, part)) + 10 for part in np.array_split(names, columns)]
+        if sum(lengths) <= 100:
+            return columns
+    return 1
 
 
 def gallery(items):
@@ -46,10 +58,11 @@ def gallery(items):
             above.imshow(image.permute(1, 2, 0).numpy())
             above.set_title(title)
             _draw_map(below, np.asarray(label), names)
-            for index in set(label.unique().tolist()) & {i for i, name in enumerate(names) if CLASSES[name][1]}:
+            look = looks(names)
+            for index in set(label.unique().tolist()) & {i for i, name in enumerate(names) if look[name][1]}:
                 y, x = _deep_inside(label == index)
-                look = {"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8}
-                below.text(x, y, names[index], size=10, ha="center", va="center", bbox=look)
+                box = {"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8}
+                below.text(x, y, names[index], size=10, ha="center", va="center", bbox=box)
             for axis in (above, below):
                 axis.set(xticks=[], yticks=[])
                 axis.spines[:].set_visible(False)
@@ -67,16 +80,17 @@ def _deep_inside(mask):
 
 def colours(label, names):
     """The class colours of a label map (H, W), as a float array (H, W, 3)."""
-    table = np.zeros((256, 3))
+    table, look = np.zeros((256, 3)), looks(names)
     for index, name in [*enumerate(names), (VOID, "void")]:
-        table[index] = rgb(CLASSES[name][0])
+        table[index] = rgb(look[name][0])
     return table[np.asarray(label)]
 
 
 def _draw_map(axis, label, names):
     axis.imshow(colours(label, names))
+    look = looks(names)
     for index, name in [*enumerate(names), (VOID, "void")]:
-        hatch = CLASSES[name][1]
+        hatch = look[name][1]
         if hatch and (label == index).any():
             mask = np.where(label == index, 1.0, 0.0)
             axis.contourf(mask, levels=[0.5, 1.5], colors="none", hatches=[hatch])

@@ -32,6 +32,11 @@ CLASSES = {
     "void": ("#222222", ""),
 }  # fmt: skip
 
+# Looks for classes that are not in the list above: 77 pairs that differ.
+COLOURS = [BLUE, ORANGE, GREEN, RED, SKY, PINK, "#B5434F", "#8CC08C", "#A9A9C9", "#C9A227", "#555555"]
+HATCHES = ["///", "...", "xxx", "---", "|||", "ooo", "\\\\\\"]
+OTHERS = [(COLOURS[i % len(COLOURS)], HATCHES[i % len(HATCHES)]) for i in range(len(COLOURS) * len(HATCHES))]
+
 # How a wrong pixel is painted: the two shades of its pattern.
 ERRORS = {"missed": (BLUE, "#003A5C"), "added": (RED, "#F6C3A0"), "swapped": (PINK, "#F0D3E4")}
 
@@ -87,6 +92,29 @@ def subplots(*shape, height=4.0, **options):
     with rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
         return figure, figure.subplots(*shape, **options)
+
+
+def looks(names):
+    """{class: (colour, hatch)} of these classes and of void; names that the series does not know get new looks.
+
+    An unknown first class is drawn as the background is.
+    """
+    found = {name: CLASSES[name] for name in names if name in CLASSES}
+    for name in dict.fromkeys(names):
+        if name not in found:
+            taken = {colour for colour, _ in found.values()}, {hatch for _, hatch in found.values()}
+            others = [CLASSES["background"], *OTHERS] if name == names[0] else OTHERS
+            free = [look for look in others if look not in found.values()]
+            new = [look for look in free if look[0] not in taken[0]]
+            both = [look for look in new if look[1] not in taken[1]]
+            found[name] = (both or new or free or others)[0]
+    return {"void": CLASSES["void"]} | {name: found[name] for name in names}
+
+
+def line_look(index):
+    """(colour, marker, dash) of a line; 36 differ, the first six in all three."""
+    turn = LINES[(index + index // len(LINES)) % len(LINES)]
+    return LINES[index % len(LINES)][0], *turn[1:]
 
 
 def rgb(colour):
