@@ -22,6 +22,16 @@ def gain(name, other, figure="mean_iou"):
     return of(name, figure)[:count] - of(other, figure)[:count]
 
 
+# What a notebook may train live, together.
+LIVE = (
+    ("fcn_32s", "fcn_16s", "fcn_8s"), ("unet", "unet_no_skips"), ("water_small_view", "water_large_view"),
+    ("gridding_222", "gridding_123"), ("separable_standard", "separable_equal_width", "separable_equal_parameters"),
+    ("deeplab_8", "deeplab_8_no_decoder"), ("deeplab_8", "deeplab_16"),
+    ("deeplab_8_no_decoder", "deeplab_16_no_decoder"),
+    ("bank_aspp_111", "bank_aspp_136", "mark_aspp_111", "mark_pooling"), ("fcn_8s", "unet", "deeplab_8"),
+)  # fmt: skip
+
+
 # (what, value for each seed, least, most)
 def targets():
     pad, interpolate = "{} pad/mean_iou", "{} interpolate/mean_iou"
@@ -94,6 +104,10 @@ def readme(names):
         lines.append(
             f"| {what} | {wanted} | {values.min():.3f} | {values.mean():.3f} | {values.max():.3f} | {verdict} |"
         )
+    lines.append(TOGETHER)
+    for group in LIVE:
+        seconds = sum(np.median(stored(name)["seconds"]) for name in group)
+        lines.append(f"| {', '.join(group)} | {seconds:.0f} |")
     return "\n".join(lines) + "\n"
 
 
@@ -121,6 +135,13 @@ Differences are taken seed by seed; the last column counts seeds.
 
 | what | wanted | lowest | mean | highest | holds for |
 |---|---|---|---|---|---|"""
+TOGETHER = """
+## What can be trained live
+
+Seconds of processor time with one thread, on a machine that was busy with other work: a quiet one is faster.
+
+| experiments | seconds together |
+|---|---|"""
 
 
 def write(names):
