@@ -10,6 +10,12 @@ _NAMES = (
     "handle => handle.setAttribute('aria-label', label.textContent)); }); if (tries--) setTimeout(name, 700); };"
     " name(); })(4)</script>"
 )
+# The same for the buttons of a `Play`.
+_BUTTONS = (
+    "<script>setTimeout(() => document.querySelectorAll('.widget-play button').forEach((button, place) => {"
+    "button.title = ['play or pause', 'stop', 'repeat'][place % 3]; "
+    "button.setAttribute('aria-label', button.title); }), 1500)</script>"
+)
 _LAYOUT = {"width": "255px", "margin": "2px 10px 2px 2px"}  # three in a row at 1280 pixels
 _STYLE = {"description_width": "initial"}
 
@@ -45,7 +51,7 @@ def frame(draw, controls, finding, *extra):
         metadata={"image/svg+xml": {"alt": finding}},
     )
     ranges = "; ".join(f"<b>{control.description}</b> {_range(control)}" for control in controls)
-    display(HTML(f"<p>At the start: <em>{finding}</em> Controls: {ranges}.</p>{_NAMES}"))
+    display(HTML(f"<p>At the start: <em>{finding}</em> Controls: {ranges}.</p>{_NAMES}{_BUTTONS if extra else ''}"))
 
 
 def _range(control):
