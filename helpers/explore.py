@@ -10,6 +10,12 @@ _NAMES = (
     "handle => handle.setAttribute('aria-label', label.textContent)); }); if (tries--) setTimeout(name, 700); };"
     " name(); })(4)</script>"
 )
+# The same for the buttons of a `Play`.
+_BUTTONS = (
+    "<script>setTimeout(() => document.querySelectorAll('.widget-play button').forEach((button, place) => {"
+    "button.title = ['play or pause', 'stop', 'repeat'][place % 3]; "
+    "button.setAttribute('aria-label', button.title); }), 1500)</script>"
+)
 _LAYOUT = {"width": "255px", "margin": "2px 10px 2px 2px"}  # three in a row at 1280 pixels
 _STYLE = {"description_width": "initial"}
 
@@ -21,6 +27,12 @@ def slider(name, low, high, value=None, step=1):
 
 def choice(name, options):
     return widgets.Dropdown(options=options, description=name, layout=_LAYOUT, style=_STYLE)
+
+
+def live(widget):
+    """The entry of a display bundle that shows the widget itself, for ipywidgets 7 (Colab) and 8."""
+    view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
+    return {"application/vnd.jupyter.widget-view+json": view}
 
 
 def frame(draw, controls, finding, *extra):
@@ -37,15 +49,14 @@ def frame(draw, controls, finding, *extra):
         control.observe(redraw, "value")
     redraw()
     box = widgets.VBox([widgets.HBox([*controls, *extra], layout=widgets.Layout(flex_flow="row wrap")), view])
-    live = box._repr_mimebundle_()["application/vnd.jupyter.widget-view+json"]
     still = {"image/svg+xml": view.value, "text/plain": finding}
     display(
-        {**still, "application/vnd.jupyter.widget-view+json": live},
+        {**still, **live(box)},
         raw=True,
         metadata={"image/svg+xml": {"alt": finding}},
     )
     ranges = "; ".join(f"<b>{control.description}</b> {_range(control)}" for control in controls)
-    display(HTML(f"<p>At the start: <em>{finding}</em> Controls: {ranges}.</p>{_NAMES}"))
+    display(HTML(f"<p>At the start: <em>{finding}</em> Controls: {ranges}.</p>{_NAMES}{_BUTTONS if extra else ''}"))
 
 
 def _range(control):

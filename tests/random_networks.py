@@ -210,10 +210,15 @@ def flip(draw, c, h, w):
     return Function(f"flip {dim}", lambda x: x.flip(dim))
 
 
+def space_to_depth(x):
+    x = x[:, :, : x.shape[2] // 2 * 2, : x.shape[3] // 2 * 2]
+    return torch.cat([x[:, :, i::2, j::2] for i in (0, 1) for j in (0, 1)], 1)
+
+
 def pixel_shuffle(draw, c, h, w):
     if c % 4 == 0 and draw(st.booleans()):
         return Function("pixel_shuffle", lambda x: F.pixel_shuffle(x, 2), (Fraction(1, 2),) * 2)
-    return Function("pixel_unshuffle", lambda x: F.pixel_unshuffle(x, 2), (2, 2))
+    return Function("space to depth", space_to_depth, (2, 2), 1)
 
 
 def pointwise(draw, c, h, w):
@@ -226,7 +231,7 @@ def pointwise(draw, c, h, w):
         nn.GELU(),
         nn.Dropout(),
     ]
-    modules += [nn.PReLU(), nn.ChannelShuffle(c), nn.SiLU()]
+    modules += [nn.PReLU(), nn.SiLU()]
     if c > 2:  # of one or two normalised channels nothing is left
         modules += [nn.Softmax2d(), ChannelsLast(c), Tokens(c)]
     return Layer(draw(st.sampled_from(modules)))

@@ -60,8 +60,30 @@ def test_stored_results():
         datasets.stored_results("nothing")
 
 
+def faults_of_data(folder):
+    """What is wrong with a data folder. Hidden files and folders (.ipynb_checkpoints, .DS_Store) do not count."""
+    paths = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
+    paths = [path for path in paths if not any(part.startswith(".") for part in path.parts)]
+    size = sum((folder / path).stat().st_size for path in paths)
+    text = "".join(path.read_text(encoding="utf-8") for path in folder.rglob("README.md"))
+    faults = [
+        f"{path.as_posix()} is not described in README.md" for path in paths if path.name not in text + "README.md"
+    ]
+    return faults + [f"{size / 1e6:.1f} MB, at most 6 MB may ship"] * (size >= 6_000_000)
+
+
 def test_data_is_small_and_described():
-    files = [path for path in (ROOT / "data").rglob("*") if path.is_file()]
-    assert sum(path.stat().st_size for path in files) < 6_000_000
-    text = "".join((ROOT / path).read_text(encoding="utf-8") for path in ("data/README.md", "data/results/README.md"))
-    assert all(path.name in text for path in files if path.name != "README.md")
+    assert faults_of_data(ROOT / "data") == []
+
+
+def test_faults_of_data_are_named(tmp_path):
+    (tmp_path / "README.md").write_text("`good.png`")
+    (tmp_path / "photos" / ".ipynb_checkpoints").mkdir(parents=True)
+    for name in ("good.png", ".ipynb_checkpoints/good-checkpoint.png", ".DS_Store"):
+        (tmp_path / "photos" / name).write_bytes(b"")
+    assert faults_of_data(tmp_path) == []
+    (tmp_path / "photos" / "new.png").write_bytes(bytes(7_000_000))
+    assert faults_of_data(tmp_path) == [
+        "photos/new.png is not described in README.md",
+        "7.0 MB, at most 6 MB may ship",
+    ]

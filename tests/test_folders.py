@@ -19,16 +19,17 @@ real = pytest.mark.skipif(not (ROOT / "train").is_dir(), reason=f"no CamVid at {
 @pytest.fixture
 def root(tmp_path):
     """Three pairs in the layout of CamVid, 20 × 30 pixels; label k in picture k, a void corner."""
+    root = tmp_path / "own pictures (1+1)"  # as people name folders: not a regular expression
     for split in ("train", "val"):
-        (tmp_path / split).mkdir()
-        (tmp_path / f"{split}annot").mkdir()
+        (root / split).mkdir(parents=True)
+        (root / f"{split}annot").mkdir()
         for k in range(3):
             colour = np.full((20, 30, 3), (k * 40, 100, 200), np.uint8)
             label = np.full((20, 30), k, np.uint8)
             label[:10, :5] = 11
-            Image.fromarray(colour).save(tmp_path / split / f"frame_{k}.png")
-            Image.fromarray(label).save(tmp_path / f"{split}annot" / f"frame_{k}.png")
-    return tmp_path
+            Image.fromarray(colour).save(root / split / f"frame_{k}.png")
+            Image.fromarray(label).save(root / f"{split}annot" / f"frame_{k}.png")
+    return root
 
 
 def replace(root, array, name="trainannot/frame_1.png"):

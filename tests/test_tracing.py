@@ -2,6 +2,7 @@
 
 import copy
 import os
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
 import pytest
@@ -163,6 +164,15 @@ def near_and_wide(x):
     return torch.cat([x, F.avg_pool2d(x, 3, 1, 1)], 1)
 
 
+def shuffle(x):
+    """Of channels, as in ShuffleNet."""
+    return x.view(1, 2, 3, 32, 32).transpose(1, 2).reshape(1, 6, 32, 32)
+
+
+def mixed(x):
+    return F.conv2d(x, torch.ones(4, x.shape[1], 1, 1))
+
+
 # Single rules, by hand. The random networks of test_probing.py cover their combinations.
 
 
@@ -182,18 +192,12 @@ def near_and_wide(x):
         (lambda self, x: F.pad(x, (2, 1, 2, 1), mode="reflect"), square(1, 1, 2)),
         (lambda self, x: x[:, :, 3::2, 3::2], square(1, 2, -3)),
         (lambda self, x: F.adaptive_avg_pool2d(x, 12), square(4, Fraction(8, 3), 0)),
-        (lambda self, x: F.pixel_unshuffle(x, 2)[:, 3:4], square(1, 2, -1)),
-        (lambda self, x: near_and_wide(x)[:, :3], square(1, 1, 0)),
-        (lambda self, x: near_and_wide(x)[:, 2:], square(3, 1, 1)),
-        (
-            lambda self, x: F.conv2d(near_and_wide(x), torch.ones(6, 1, 1, 1), groups=6)[:, 2:3],
-            square(1, 1, 0),
-        ),
-        (
-            lambda self, x: F.conv2d(near_and_wide(x), torch.ones(6, 1, 1, 1), groups=6)[:, 3:4],
-            square(3, 1, 1),
-        ),
-        (lambda self, x: F.channel_shuffle(near_and_wide(x), 2)[:, ::2], square(1, 1, 0)),
+        (lambda self, x: torch.cat([x[:, :, ::2, ::2], x[:, :, 1::2, ::2], x[:, :, 1::2, 1::2]], 1), square(2, 2, 0)),
+        (lambda self, x: near_and_wide(x), square(3, 1, 1)),
+        (lambda self, x: F.conv2d(near_and_wide(x), torch.ones(6, 1, 1, 1), groups=6), square(3, 1, 1)),
+        (lambda self, x: shuffle(near_and_wide(x)).flip(1), square(3, 1, 1)),
+        (lambda self, x: mixed(near_and_wide(x))[:, :2], square(3, 1, 1)),
+        (lambda self, x: x.chunk(3, 1)[1] + x[:, 2], square(1, 1, 0)),
         (lambda self, x: F.conv2d(x, torch.ones(2, 3, 4, 4), padding="same"), square(4, 1, 1)),
         (lambda self, x: F.layer_norm(x.permute(0, 2, 3, 1), (3,)).permute(0, 3, 1, 2), square(1, 1, 0)),
     ],
@@ -260,7 +264,6 @@ def test_a_field_given_by_its_numbers():
         (lambda self, x: torch.cat([x, x], 2), "cat"),
         (lambda self, x: x.view(1, 3, 4, 8, 32), "view"),
         (lambda self, x: x.sort(2).values, "sort"),
-        (lambda self, x: F.pixel_shuffle(near_and_wide(x)[:, 1:5], 2), "pixel_shuffle"),
         (lambda self, x: F.conv_transpose2d(x, torch.ones(3, 1, 1, 1), stride=2) + x[:, :1, :1, :1], "add"),
         (lambda self, x: F.conv2d(x, x[:, :, :3, :3]), "convolution"),
         (lambda self, x: F.interpolate(x, scale_factor=1.23457), "upsample_nearest2d"),
@@ -274,6 +277,176 @@ def test_unknown_operations(function, operation):
         receptive_field(nn.Sequential(model, nn.Conv2d(3, 3, 1)) if operation == "roll" else model, (3, 32, 32))
     assert caught.value.operation == operation
     assert caught.value.layer in ("1", "0.1")
+
+
+# A dimension is not always what a rule expects: height and width may lie elsewhere, or be made of several.
+
+
+def rows_as_channels(function):
+    return lambda self, x: function(x.permute(0, 2, 1, 3)).permute(0, 2, 1, 3)
+
+
+def depth_to_space(self, x):
+    x = F.conv2d(x, torch.ones(12, 3, 1, 1)).view(1, 3, 2, 2, 32, 32)
+    return x.permute(0, 1, 4, 2, 5, 3).reshape(1, 3, 64, 64)
+
+
+def attention(x):
+    """Over dimension 1 of (N, places, channels)."""
+    return torch.softmax(x @ x.transpose(1, 2), -1) @ x
+
+
+HALF = square(1, Fraction(1, 2), 0)
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        (lambda self, x: x.repeat_interleave(2, 2).repeat_interleave(2, 3), HALF),
+        (lambda self, x: x[:, :, :, None, :, None].expand(1, 3, 32, 2, 32, 2).reshape(1, 3, 64, 64), HALF),
+        (lambda self, x: torch.stack([x, x], -1).flatten(-2).repeat_interleave(2, 2), HALF),
+        (lambda self, x: torch.kron(x, torch.ones(1, 1, 2, 2)), HALF),
+        (depth_to_space, HALF),
+        (lambda self, x: x.mT.mT, square(1, 1, 0)),
+        (lambda self, x: x.permute(0, 2, 3, 1), square(1, 1, 0)),  # rows and columns, wherever they stand
+        (lambda self, x: x.flatten(2).transpose(1, 2), square(1, 1, 0)),
+        (lambda self, x: F.avg_pool3d(x[None], (3, 1, 1))[0], square(1, 1, 0)),
+        (lambda self, x: F.hardtanh_(F.avg_pool2d(x, 3, 1, 1)), square(3, 1, 1)),
+        (lambda self, x: torch.add(x, 1, out=F.avg_pool2d(x, 3, 1, 1)), square(1, 1, 0)),
+    ],
+)
+def test_dimensions_made_of_several(function, expected):
+    found = field_of(function)
+    assert found == expected
+    first, last = found.span(8)[0]
+    assert (first, last) == (8 * expected.stride[0] - expected.padding[0], first + expected.size[0] - 1)
+
+
+@pytest.mark.parametrize(
+    ("function", "whole"),
+    [
+        (lambda self, x: F.conv1d(x.flatten(2).mT, torch.ones(1024, 1024, 1)).mT.reshape(x.shape), (True, True)),
+        (lambda self, x: attention(x.flatten(2).mT).mT.reshape(x.shape), (True, True)),
+        (lambda self, x: F.scaled_dot_product_attention(*[x.flatten(2).mT] * 3).mT.reshape(x.shape), (True, True)),
+        (lambda self, x: attention(x[0].permute(2, 1, 0)).permute(2, 1, 0)[None], (True, False)),
+        (rows_as_channels(lambda x: F.conv2d(x, torch.ones(32, 32, 1, 1))), (True, False)),
+        (rows_as_channels(lambda x: F.conv_transpose2d(x, torch.ones(32, 32, 1, 1))), (True, False)),
+        (rows_as_channels(lambda x: F.group_norm(x, 1)), (True, True)),
+    ],
+)
+def test_mixed_dimensions_that_hold_the_picture(function, whole):
+    assert field_of(function).whole == whole
+
+
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [
+        (lambda self, x: x.transpose(2, 3), "width comes before its height"),
+        (lambda self, x: x.mT, "width comes before its height"),
+        (lambda self, x: x[:, :, None].expand(1, 3, 2, 32, 32).flatten(2, 3), "made of several"),
+        (lambda self, x: torch.stack([x, F.avg_pool2d(x, 3, 1, 1)], -1).flatten(-2), "side by side"),
+        (lambda self, x: x.view(1, 3, 16, 2, 16, 2), "cuts an axis"),
+        (lambda self, x: torch.stack(x.unbind(2), 2), "in no order"),
+        (lambda self, x: F.pixel_shuffle(torch.cat([near_and_wide(x), x[:, :2]], 1), 2), "side by side"),
+        (rows_as_channels(lambda x: F.conv2d(x, torch.ones(32, 1, 1, 1), groups=32)), "hold an axis"),
+        (rows_as_channels(lambda x: F.group_norm(x, 4)), "hold an axis"),
+        (rows_as_channels(lambda x: F.pixel_shuffle(x, 2)), "cuts an axis"),
+        (lambda self, x: F.local_response_norm(near_and_wide(x), 3)[:, :1], "takes apart"),
+        (lambda self, x: near_and_wide(x)[:, :3], "takes apart"),
+        (lambda self, x: near_and_wide(x).chunk(2, 1)[0], "takes apart"),
+        (lambda self, x: F.avg_pool3d(near_and_wide(x)[None], (3, 1, 1))[0][:, :1], "takes apart"),
+        (lambda self, x: F.max_pool1d(near_and_wide(x).flatten(2).mT, 2)[..., :1], "takes apart"),
+        (lambda self, x: F.conv1d(near_and_wide(x)[0, :, 0].mT[:, None], torch.ones(1, 1, 2))[..., :2], "takes apart"),
+        (rows_as_channels(lambda x: F.adaptive_avg_pool2d(near_and_wide(x.mT).mT, (2, 32))), "axis|apart|several"),
+        (lambda self, x: F.interpolate(near_and_wide(x).permute(0, 2, 1, 3), (2, 32)), "takes apart"),
+        (lambda self, x: F.pad(near_and_wide(x).mT, (0, 0, 1, 1), mode="reflect").mT[:, :2], "takes apart"),
+        (lambda self, x: F.pad(near_and_wide(x), (0, 0, 0, 0, -2, 0)), "takes apart"),
+        (lambda self, x: torch.cat([x, F.avg_pool2d(x, 3, 1, 1)], 0)[:1], "takes apart"),
+    ],
+)
+def test_unknown_rather_than_wrong(function, reason):
+    with pytest.raises(UnsupportedOperation, match=reason):
+        field_of(function)
+
+
+@pytest.mark.parametrize("mode", ["reflect", "replicate"])
+def test_padded_channels_keep_the_union(mode):
+    def forward(self, x):
+        channels_as_rows = near_and_wide(x).permute(0, 2, 1, 3)
+        return F.pad(channels_as_rows, (0, 0, 1, 1), mode=mode).permute(0, 2, 1, 3)
+
+    assert field_of(forward) == square(3, 1, 1)
+
+
+def in_another_thread(function):
+    def forward(self, x):
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(function, x).result() + x
+
+    return forward
+
+
+def written_by_foreach(self, x):
+    canvas = torch.zeros_like(x)
+    torch._foreach_add_([canvas], [x])
+    return canvas
+
+
+def written_through_data(self, x):
+    canvas = torch.zeros_like(x)
+    canvas.data = F.avg_pool2d(x, 3)
+    return canvas
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda self, x: nn.Parameter(F.avg_pool2d(x, 3, 1, 1)) + x,
+        lambda self, x: copy.copy(F.avg_pool2d(x, 3, 1, 1)) + x,
+        in_another_thread(lambda x: F.avg_pool2d(x, 3, 1, 1)),
+        written_by_foreach,
+        written_through_data,
+    ],
+)
+def test_what_cannot_be_followed_is_unknown(function):
+    with pytest.raises(UnsupportedOperation):
+        field_of(function)
+
+
+def test_circular_padding_is_said_in_words():
+    with pytest.raises(UnsupportedOperation, match="circular padding"):
+        receptive_field(nn.Conv2d(3, 3, 3, padding=1, padding_mode="circular"), (3, 8, 8))
+
+
+def test_inference_mode():
+    class Model(nn.Module):
+        @torch.inference_mode()
+        def forward(self, x):
+            return F.linear(F.conv2d(x, torch.ones(2, 3, 3, 3)), torch.ones(5, 30))
+
+    assert receptive_field(Model(), (3, 32, 32)).size == (3, 32)
+    assert trace(Model(), (3, 32, 32)).total.macs == 2 * 27 * 30 * 30 + 2 * 30 * 30 * 5
+
+
+def test_scripted_modules_are_refused():
+    scripted = torch.jit.trace(nn.Conv2d(3, 3, 3), torch.ones(1, 3, 8, 8))
+    with pytest.raises(TypeError, match="scripted"):
+        trace(nn.Sequential(scripted), (3, 8, 8))
+
+
+def test_what_a_stride_leaves_unread_is_not_the_whole_picture():
+    """The second convolution's padding is no part of the picture either."""
+    model = nn.Sequential(nn.Conv2d(3, 3, 3, stride=2), nn.Conv2d(3, 3, 3, padding=1), nn.AdaptiveAvgPool2d(1))
+    found = receptive_field(model, (3, 320, 321))
+    assert (found.size, found.whole, str(found)) == ((319, 321), (False, True), "319×whole")
+    assert found.span(0) == ((0, 318), (0, 320))
+
+
+def test_adaptive_pooling_in_the_other_order_of_memory():
+    def forward(self, x):
+        return x + F.adaptive_avg_pool2d(x.contiguous(memory_format=torch.channels_last), 1)
+
+    assert field_of(forward).whole == (True, True)
 
 
 def test_counts_go_on_behind_an_unknown_operation():

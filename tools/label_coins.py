@@ -5,6 +5,7 @@ python tools/label_coins.py
 
 from pathlib import Path
 
+import console  # noqa: F401  characters that the console cannot show
 import numpy as np
 from PIL import Image
 from scipy import ndimage

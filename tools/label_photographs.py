@@ -4,6 +4,7 @@ agree, draw the overlays.
 python tools/label_photographs.py
 """
 
+import console  # noqa: F401  characters that the console cannot show
 import numpy as np
 import torch
 from outlines import BORDER, OUTLINES, draw_outlines, read_outlines, with_void_border

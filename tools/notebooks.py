@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+import console  # noqa: F401  characters that the console cannot show
 import nbformat
 from nbclient import NotebookClient
 
@@ -77,7 +78,7 @@ def fingerprint(path):
     if not all(cell.execution_count for cell in code):
         return "outputs were cleared"
     digest = hashlib.sha256("\0".join(cell.source for cell in code).encode())
-    files = [*ROOT.glob("helpers/**/*.py"), *ROOT.glob("data/**/*"), ROOT / "pyproject.toml", Path(__file__)]
+    files = [*ROOT.glob("helpers/**/*.py"), *ROOT.glob("data/**/*"), ROOT / "constraints.txt", Path(__file__)]
     for file in sorted(file for file in files if file.is_file()):
         digest.update(file.read_bytes())
     return digest.hexdigest()

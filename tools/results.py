@@ -15,6 +15,7 @@ import time
 from dataclasses import dataclass
 from functools import cache, partial
 
+import console  # noqa: F401  characters that the console cannot show
 import targets
 import torch
 from tqdm import tqdm

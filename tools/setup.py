@@ -16,10 +16,13 @@ import sys
 import venv
 from pathlib import Path
 
+import console  # noqa: F401  characters that the console cannot show
+
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / "installed"
+CONSTRAINTS = ROOT / "constraints.txt"  # the versions that the stored outputs were made with
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 
 
@@ -34,9 +37,9 @@ def works(*command, quiet=True):
     return shutil.which(command[0]) is not None and not subprocess.run(command, stdout=output, stderr=output).returncode
 
 
-def torch_pins(pyproject):
-    """{'torch': '2.13.0', 'torchvision': '0.28.0'}, from the text of the one list of dependencies."""
-    return dict(re.findall(r'"(torch|torchvision)==([^"]+)"', pyproject))
+def torch_pins(constraints):
+    """{'torch': '2.13.0', 'torchvision': '0.28.0'}, from the text of constraints.txt."""
+    return dict(re.findall(r"^(torch|torchvision)==(\S+)", constraints, re.MULTILINE))
 
 
 def install_torch(pins, wanted):
@@ -58,8 +61,9 @@ def install_torch(pins, wanted):
 
 
 def stamp(wanted):
-    """What decides the content of .venv: place and Python, the choice of torch, the list of dependencies."""
-    listed = hashlib.sha256((ROOT / "pyproject.toml").read_bytes() + Path(__file__).read_bytes()).hexdigest()
+    """What decides the content of .venv: place and Python, the choice of torch, the lists of dependencies."""
+    files = ROOT / "pyproject.toml", CONSTRAINTS, Path(__file__)
+    listed = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
     return [f"{ROOT} {platform.python_version()}", wanted, listed]
 
 
@@ -105,8 +109,8 @@ def main():
         return 1
     STAMP.unlink(missing_ok=True)
     print("Installing into .venv (two to five minutes, 1.7 GB of disk) …", flush=True)
-    install_torch(torch_pins((ROOT / "pyproject.toml").read_text(encoding="utf-8")), wanted)
-    if not pip_install("-e", f"{ROOT}[test]"):
+    install_torch(torch_pins(CONSTRAINTS.read_text(encoding="utf-8")), wanted)
+    if not pip_install("-c", CONSTRAINTS, "-e", f"{ROOT}[test]"):
         print("The installation failed (see above). It needs the internet once.", file=sys.stderr)
         return 1
     STAMP.write_text("\n".join(stamp(wanted)), encoding="utf-8")

@@ -11,10 +11,13 @@ never overwritten: when an original has changed since, a fresh copy is laid besi
 import argparse
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import console  # noqa: F401  characters that the console cannot show
 
 try:
     import nbformat
@@ -84,14 +87,32 @@ def _digest_of(path):
 
 
 def contents(folder):
-    """README.md of the copies: the series, with links to the copies."""
+    """README.md of the copies: new versions laid beside them, then the series, with links to the copies."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     series = readme.partition("## The series")[2].partition("\n## ")[0]
-    text = f"# Your copies of the series\n{series.replace('](notebooks/', '](')}"
+    text = f"# Your copies of the series\n{new_versions(folder)}{series.replace('](notebooks/', '](')}"
     folder.mkdir(exist_ok=True)
     (folder / "README.md").write_text(text, encoding="utf-8")
     for page in (ROOT / "notebooks").glob("*.md"):
         shutil.copy(page, folder)
+
+
+def new_versions(folder):
+    """The notebooks that have changed since the copies were made, for the top of the contents page; "" if none has."""
+    fresh = [path.name for path in sorted(folder.glob("*.new.ipynb"))]
+    rows = [f"- [{name}]({name}), beside your {name.replace('.new', '')}\n" for name in fresh]
+    told = (
+        f"\nNew versions, in {folder.name}/. Your copies are untouched; delete the new one if you do not want it.\n\n"
+    )
+    return told + "".join(rows) if rows else ""
+
+
+def as_root():
+    """JupyterLab refuses to run as root (in containers, on some hubs) unless it is told."""
+    if getattr(os, "geteuid", lambda: 1)() != 0:
+        return []
+    print("You are root here, as in many containers, so JupyterLab gets its option --allow-root.")
+    return ["--allow-root"]
 
 
 def print_routes(folder, originals):
@@ -108,11 +129,12 @@ def print_routes(folder, originals):
 
 
 def keep_widgets():
-    """Let JupyterLab save what widgets show, so that a notebook opened the next day has its pictures."""
+    """Let JupyterLab save what widgets show, for the next day, and open pages such as Contents to be read."""
     settings = Path(sys.prefix) / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
     try:
         wanted = json.loads(settings.read_text(encoding="utf-8")) if settings.exists() else {}
         wanted["@jupyter-widgets/jupyterlab-manager:plugin"] = {"saveState": True}
+        wanted["@jupyterlab/docmanager-extension:plugin"] = {"defaultViewers": {"markdown": "Markdown Preview"}}
         settings.parent.mkdir(parents=True, exist_ok=True)
         settings.write_text(json.dumps(wanted), encoding="utf-8")
     except (OSError, ValueError):  # an environment that is not ours to write to: JupyterLab's default holds
@@ -125,23 +147,25 @@ def main():
     parser.add_argument("--copy-only", action="store_true")
     wanted, lab_options = parser.parse_known_args()
     folder = ROOT / ("class" if wanted.teacher else "my")
-    contents(folder)
     originals = sorted((ROOT / "notebooks").glob("*.ipynb"))
+    for original in originals:
+        lay(original, folder, wanted.teacher)
+    contents(folder)
     if wanted.teacher:
         print_routes(folder, originals)
-    for original in originals:
-        target = lay(original, folder, wanted.teacher)
-        if target and target.name.endswith(".new.ipynb"):
-            print(f"{original.name} has changed: the new version is {folder.name}/{target.name}, yours is untouched")
+    fresh = new_versions(folder)
     if wanted.copy_only:
+        print(fresh, end="")
         return 0
     keep_widgets()
     options = [
         f"--ServerApp.root_dir={ROOT}",
         "--ServerApp.ip=127.0.0.1",
-        f"--LabApp.default_url=/lab/tree/{folder.name}/00_start_here.ipynb",
+        f"--LabApp.default_url=/lab/tree/{folder.name}/{'README.md' if fresh else '00_start_here.ipynb'}",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]
+    options += as_root()
+    print(fresh, end="", flush=True)  # the last lines before JupyterLab's own, and on the page that opens
     try:
         return subprocess.run([sys.executable, "-m", "jupyter", "lab", *options, *lab_options]).returncode
     except KeyboardInterrupt:  # the usual way to leave JupyterLab

@@ -7,12 +7,12 @@ from helpers.datasets import scenes, tasks
 from helpers.datasets.files import read_image
 from helpers.datasets.folders import CamVid, Folder
 from helpers.datasets.photographs import PHOTOGRAPH_CLASSES, PHOTOGRAPHS, coins, photograph, random_crops
-from helpers.datasets.textures import TEXTURES, texture_mosaics
+from helpers.datasets.textures import TEXTURES, texture_crops, texture_mosaics
 
 __all__ = [
     "HERO_PHOTOGRAPH", "HERO_SCENE", "PHOTOGRAPHS", "PHOTOGRAPH_CLASSES", "TEXTURES", "CamVid", "Folder", "coins",
     "photograph", "random_crops", "read_image", "scenes", "stored_results", "tasks",
-    "texture_mosaics",
+    "texture_crops", "texture_mosaics",
 ]  # fmt: skip
 
 # The two pictures that go through the whole series.

@@ -28,6 +28,24 @@ def texture_mosaics(n, size=96, seed=0, split="train"):
     return torch.utils.data.TensorDataset(images, torch.from_numpy(np.stack(labels)))
 
 
+def texture_crops(n, size=40, seed=0, split="train"):
+    """`n` square crops of one texture each, mirrored at random, as a `TensorDataset` of `(image, class)`.
+
+    image float32 (3, size, size), class int64 (), an index into `TEXTURES`. The same halves as in `texture_mosaics`.
+    """
+    n, size, seed = whole_number("n", n), whole_number("size", size, 1, 256), whole_number("seed", seed, 0)
+    if split not in ("train", "test"):
+        raise ValueError(f"split must be 'train' or 'test', got {split!r}")
+    halves = [_texture(name, split) for name in TEXTURES]
+    rng = np.random.default_rng([seed, split == "test"])
+    classes, images = rng.integers(0, len(TEXTURES), n), np.empty((n, size, size), np.float32)
+    for image, texture in zip(images, classes, strict=True):
+        row, column = (rng.integers(0, length - size + 1) for length in halves[texture].shape)
+        image[:] = halves[texture][row : row + size, column : column + size][:, :: rng.choice([-1, 1])]
+    images = torch.from_numpy(images)[:, None].expand(-1, 3, -1, -1).contiguous()
+    return torch.utils.data.TensorDataset(images, torch.from_numpy(classes))
+
+
 def _texture(name, split):
     """One half of a photograph, (512, 256): local mean and contrast made equal, then the histogram flat."""
     grey = np.asarray(open_picture(DATA / "photos" / f"{name}.png"), float)

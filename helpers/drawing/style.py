@@ -32,9 +32,9 @@ CLASSES = {
     "void": ("#222222", ""),
 }  # fmt: skip
 
-# Looks for classes that are not in the list above: 77 pairs that differ.
-COLOURS = [BLUE, ORANGE, GREEN, RED, SKY, PINK, "#B5434F", "#8CC08C", "#A9A9C9", "#C9A227", "#555555"]
-HATCHES = ["///", "...", "xxx", "---", "|||", "ooo", "\\\\\\"]
+# Looks for classes that are not in the list above: 77 pairs that differ; last the colours of errors.
+COLOURS = [ORANGE, GREEN, SKY, PINK, "#B5434F", "#8CC08C", "#A9A9C9", "#C9A227", "#555555", BLUE, RED]
+HATCHES = ["...", "---", "|||", "ooo", "\\\\\\", "///", "xxx"]
 OTHERS = [(COLOURS[i % len(COLOURS)], HATCHES[i % len(HATCHES)]) for i in range(len(COLOURS) * len(HATCHES))]
 
 # How a wrong pixel is painted: the two shades of its pattern.

@@ -1,67 +1,65 @@
 """What 02_receptive_fields shows: its pictures, its explorer, its exercises."""
 
-import math
+import base64
+import io
+from functools import partial, reduce
 
 import torch
 import torch.nn.functional as F
+from PIL import Image
 
-from helpers.drawing import compare_masks
-from helpers.drawing.style import BLUE, INK, RED, rgb
+from helpers.drawing import compare_masks, heat, panels
+from helpers.drawing.style import BLUE, GREEN, INK, PINK, RED, rgb
 from helpers.drawing.svg import document, line, picture, rectangle, text
 from helpers.explore import choice, frame, slider
 from helpers.practice import EXERCISES, Exercise
 
-LOOKS = [(BLUE, ""), (RED, "9 4"), ("#009E73", "3 3"), (INK, "14 4 3 4"), ("#CC79A7", ""), ("#B37700", "9 4")]
+LOOKS = [(BLUE, ""), (RED, "9 4"), (GREEN, "3 3"), (INK, "14 4 3 4"), (PINK, ""), ("#B37700", "9 4")]
 BEYOND = "#E4E4E4"  # where there is no picture
-GLYPH = 0.6  # width of a letter, in font sizes
+EYE = (113, 172)  # row and column of the cat's eye
+LEFT, CELL = 110, 54  # of the cone, and of the bars below it
 
 
-def boxes(image, spans, scale=1.3):
-    """SVG: what single units see, as boxes over the photograph and beyond its border.
-
-    spans: {name: ((first row, last row), (first column, last column))}, not clipped.
-    """
-    height, width = image.shape[1:]
-    top = min(0, *(rows[0] for rows, _ in spans.values()))
-    left = min(0, *(columns[0] for _, columns in spans.values()))
-    bottom = max(height, *(rows[1] + 1 for rows, _ in spans.values()))
-    right = max(width, *(columns[1] + 1 for _, columns in spans.values()))
-    parts = [rectangle(0, 0, scale * (right - left), scale * (bottom - top), fill=BEYOND)]
+def boxes(image, fields, place):
+    """(SVG, finding): what the units nearest to `place` see; fields: {name: ReceptiveField of its map}."""
+    spans = {}
+    for name, field in fields.items():
+        axes = zip(place, field.size, field.stride, field.padding, strict=True)
+        spans[name] = field.span(*(max(0, round((at - (n - 1) / 2 + p) / s)) for at, n, s, p in axes))
+    (height, width), (rows, columns) = image.shape[1:], zip(*spans.values(), strict=True)
+    top, bottom = min(0, *(first for first, _ in rows)), max(height, *(last + 1 for _, last in rows))
+    left, right = min(0, *(first for first, _ in columns)), max(width, *(last + 1 for _, last in columns))
+    scale = min(600 / (right - left), 450 / (bottom - top))
+    legend, end = scale * (right - left) + 24, scale * (bottom - top)
+    parts = [rectangle(0, 0, legend - 24, end, fill=BEYOND)]
     parts.append(picture(image, -left * scale, -top * scale, width * scale, height * scale, photo=True))
-    legend = scale * (right - left) + 24
-    for place, (name, (rows, columns)) in enumerate(spans.items()):
-        colour, dash = LOOKS[place % len(LOOKS)]
-        x, y = (columns[0] - left) * scale, (rows[0] - top) * scale
-        box = [x, y, (columns[1] - columns[0] + 1) * scale, (rows[1] - rows[0] + 1) * scale]
-        parts += [
-            rectangle(*box, stroke="white", stroke_width=5),
-            rectangle(*box, stroke=colour, stroke_width=3, dash=dash),
-        ]
-        at = 30 + 44 * place
-        parts += [line(legend, at - 6, legend + 40, at - 6, stroke=colour, width=4, dash=dash)]
-        parts += [text(legend + 52, at, f"{name}: {rows[1] - rows[0] + 1} px", size=18)]
-    parts.append(text(legend, 30 + 44 * len(spans), f"photograph: {height}×{width} px", size=15))
-    parts.append(rectangle(legend, 46 + 44 * len(spans), 16, 16, fill=BEYOND, stroke=INK))
-    parts.append(text(legend + 24, 60 + 44 * len(spans), "no picture here", size=15))
-    return document(
-        legend + 240, scale * (bottom - top), parts, "; ".join(f"{n}: {c} by {r}" for n, (r, c) in spans.items())
-    )
+    for number, (name, ends) in enumerate(spans.items()):
+        colour, dash = LOOKS[number % len(LOOKS)]
+        tall, wide = (last - first + 1 for first, last in ends)
+        box = [scale * side for side in (ends[1][0] - left, ends[0][0] - top, wide, tall)]
+        parts.append(rectangle(*box, stroke="white", stroke_width=5))
+        parts.append(rectangle(*box, stroke=colour, stroke_width=3, dash=dash))
+        at = 24 + 42 * number
+        parts.append(line(legend, at - 6, legend + 40, at - 6, stroke=colour, width=4, dash=dash))
+        parts.append(text(legend + 52, at, f"{name}: {tall} px", size=18))
+    parts.append(text(legend, 300, f"photograph: {height}×{width} px", size=16))
+    parts.append(text(legend, 324, "grey: no picture there", size=16))
+    (top, bottom), (left, right) = rows[-1], columns[-1]
+    finding = f"The boxes grow from map to map; {name} sees rows {top} to {bottom} of 0 to {height - 1}, "
+    finding += f"and columns {left} to {right} of 0 to {width - 1}."
+    return document(legend + 250, end, parts, finding), finding
 
 
-def cone(layers, seen, pixels, cell=54):
-    """SVG: the units that one output unit depends on, row by row, from the output down to the picture.
-
-    layers: [(kernel, stride)], first to last. seen: a list of units for each row, the output's first.
-    """
-    sizes, jumps, counts = [1], [1], [pixels]
-    for kernel, stride in layers:
-        sizes.append(sizes[-1] + (kernel - 1) * jumps[-1])
-        jumps.append(jumps[-1] * stride)
-        counts.append((counts[-1] - kernel) // stride + 1)
-    names = [f"map {n}" for n in range(len(layers), 0, -1)] + ["picture"]
+def cone(layers, seen):
+    """(SVG, finding): what one unit depends on. layers: [(k, s)]; seen: the units of each map, the last map's first."""
+    grown, counts = growth([(k, s, 0, 1) for k, s in layers]), [seen[-1][-1] + 3]
+    for k, s in layers:
+        counts.append((counts[-1] - k) // s + 1)
+    names = [f"map {n}" for n in range(len(layers), 0, -1)] + ["pixels"]
 
     def at(level, unit):
-        return 110 + cell * (jumps[level] * unit + sizes[level] / 2)
+        size, effective_stride = grown[level]
+        return LEFT + CELL * (effective_stride * unit + size / 2)
 
     links, parts = [], []
     for row, (name, units) in enumerate(zip(names, seen, strict=True)):
@@ -72,178 +70,152 @@ def cone(layers, seen, pixels, cell=54):
             parts.append(rectangle(at(level, unit) - 17, y - 17, 34, 34, fill=fill, stroke=INK))
             parts.append(text(at(level, unit), y + 6, unit, anchor="middle", fill=ink))
         if level:
-            kernel, stride = layers[level - 1]
-            parts.append(text(0, y + 51, f"{kernel} wide, step {stride}", size=13))
-            ends = [(unit, stride * unit + tap) for unit in units for tap in range(kernel)]
+            k, s = layers[level - 1]
+            parts.append(text(0, y + 51, f"k = {k}, s = {s}", size=15))
+            ends = [(unit, s * unit + tap) for unit in units for tap in range(k)]
             links += [line(at(level, a), y + 17, at(level - 1, b), y + 75, stroke="#888888") for a, b in ends]
-    title = f"Output unit {seen[0][0]} sees pixels {min(seen[-1])} to {max(seen[-1])}"
-    return document(110 + cell * pixels, 50 + 92 * len(layers), links + parts, title)
+    last = seen[-1]
+    finding = f"Unit {seen[0][0]} of {names[0]} sees {len(last)} pixels: the first is {last[0]}, the last {last[-1]}."
+    return document(LEFT + CELL * counts[0], 46 + 92 * len(layers), links + parts, finding), finding
 
 
-def tower(image, centre, stages):
-    """SVG: the blocks of a network, and below each one the crop of the photograph that one of its units sees.
-
-    stages: [(name, (C, H, W), size in pixels)]; centre: (row, column). Black: no picture there.
-    """
-    parts, step, thumb = [], 150, 136
-    for place, (name, (channels, height, width), size) in enumerate(stages):
-        x, tall = place * step, 16 + 0.45 * height
-        parts.append(
-            rectangle(x, 76 - tall, 14 + channels**0.5 * 1.6, tall, fill="#D6E8F5", stroke=BLUE, stroke_width=2)
-        )
-        parts.append(text(x, 98, name, weight="bold", size=17))
-        parts.append(text(x, 118, f"{channels}×{height}×{width}", size=15))
-        parts.append(picture(_crop(image, centre, size, thumb), x, 130, thumb, thumb))
-        parts.append(rectangle(x, 130, thumb, thumb, stroke=INK))
-        parts.append(text(x, 288, f"sees {size}×{size} px", size=15))
-    named = ", ".join(f"{name} {size}" for name, _, size in stages)
-    return document(step * len(stages), 294, parts, f"What one unit sees, in pixels: {named}")
+def pokes(changes, unit):
+    """(SVG, finding): one bar for each pixel: how far the unit moved when it was poked."""
+    tall, parts = 80 / max(1, *changes), [text(0, 60, f"unit {unit}", size=16), text(0, 80, "moves by", size=16)]
+    for pixel, change in enumerate(changes):
+        x, height = LEFT + CELL * pixel, change * tall
+        parts.append(rectangle(x + 10, 110 - height, 34, height, fill=BLUE))
+        parts.append(text(x + 27, 104 - height, change, anchor="middle", size=16, weight="bold"))
+        parts.append(text(x + 27, 130, pixel, anchor="middle", fill="#555555"))
+    parts += [text(0, 130, "pixel", size=16), line(LEFT, 110, LEFT + CELL * len(changes), 110)]
+    moving = [change for change in changes if change]
+    finding = f"{len(moving)} pixels move unit {unit}, the weakest by {min(moving)}, the strongest by {max(moving)}."
+    return document(LEFT + CELL * len(changes), 136, parts, finding), finding
 
 
-def _crop(image, centre, size, most):
-    """The size×size pixels around `centre`, zeros beyond the picture, made smaller if larger than `most`."""
-    before, after = (size - 1) // 2, size // 2
-    padded = F.pad(image, (before, after, before, after))
-    crop = padded[:, centre[0] : centre[0] + size, centre[1] : centre[1] + size]
-    return F.interpolate(crop[None], (most, most), mode="area")[0] if size > most else crop
+def used(before, after, field, unit):
+    """(Figure, finding): influence (H, W) on the unit (unit, unit), cut to its field, with the share of its middle."""
+    (top, bottom), (left, right) = field.span(unit)
+    inside, quarter, maps = _inside(field.size[0]), field.size[0] / 4, {}
+    for name, values in {"before training": before, "after training": after}.items():
+        values = values[top : bottom + 1, left : right + 1].double()
+        maps[f"{name}: {inside @ values @ inside / values.sum():.0%}"] = values
+    finding = f"Share of the influence that lies in the middle quarter (dashed) of the field – {', '.join(maps)}."
+    return heat(maps, corner=(top, left), box=(top + quarter, bottom + 1 - quarter)), finding
 
 
-def stack_view(image, sizes, jumps, weights):
-    """SVG: the field of a stack of layers on the photograph, its weights, and the sum that gives its size.
+def noticed(covered, masks):
+    """(Figure, finding): where on the photograph the units (H, W) of each map lie that notice the cover."""
+    blue, pictures = (0.35 + 0.65 * rgb(BLUE)[:, None, None]) * (0.4 + 0.6 * covered.mean(0)), {}
+    for name, mask in masks.items():
+        large = F.interpolate(mask[None, None].double(), covered.shape[1:])[0, 0] > 0
+        pictures[f"{name}: {mask.double().mean():.0%}"] = torch.where(large, blue, covered)
+    return panels(pictures), f"Blue units notice the covered eye – {', '.join(pictures)} of the map."
 
-    sizes, jumps: after 0, 1, 2, … layers. weights: of the pixels along one axis, sum 1.
-    """
-    height, width = image.shape[1:]
-    size, scale = sizes[-1], 540 / width
-    parts = [picture(image, 0, 0, 540, height * scale, photo=True)]
-    wide, tall = min(size, width) * scale, min(size, height) * scale
-    box = [270 - wide / 2, (height * scale - tall) / 2, wide, tall]
-    parts += [rectangle(*box, stroke="white", stroke_width=5), rectangle(*box, stroke=RED, stroke_width=3, dash="9 4")]
+
+def growth(layers):
+    """[(size, effective stride)] after 0, 1, 2, … of the layers (kernel_size, stride, padding, dilation)."""
+    grown = [(1, 1)]
+    for k, s, _, d in layers:
+        size, effective_stride = grown[-1]
+        grown.append((size + d * (k - 1) * effective_stride, effective_stride * s))
+    return grown
+
+
+def profile(layers):
+    """Share of each pixel along one axis of the field, if all weights of a kernel are equal; their sum is 1."""
+    weights = torch.ones(1, 1, 1, dtype=torch.double)
+    for k, s, _, d in reversed(layers):
+        taps = torch.full((1, 1, k), 1 / k, dtype=torch.double)
+        weights = F.conv_transpose1d(weights, taps, stride=s, dilation=d)
+    return weights[0, 0]
+
+
+def _inside(n):
+    """How much of each of n pixels lies in the middle half of their row: 0 … 1."""
+    places = torch.arange(n, dtype=torch.double)
+    return ((places + 1).clamp(max=0.75 * n) - places.clamp(min=0.25 * n)).clamp(min=0)
+
+
+def share(layers):
+    """Share of the weight in the middle quarter of the field: half of its height, half of its width."""
+    along = profile(layers)
+    return (along @ _inside(len(along))).item() ** 2
+
+
+def plan(layers, kernel_size, strides, dilations):
+    """The layers that the explorer's controls stand for, as (kernel_size, stride, padding, dilation)."""
+    twos = {"none": [], "early": range(2), "late": range(layers - 2, layers), "every": range(layers)}[strides]
+    return [(kernel_size, 2 if n in twos else 1, 0, 2**n if dilations == "doubling" else 1) for n in range(layers)]
+
+
+def view(photo, shape, layers):
+    """SVG: the field of the layers on the photograph (SVG; shape: (height, width)), its weights, its size as a sum."""
+    (height, width), grown = shape, growth(layers)
+    size, tall = grown[-1][0], 540 * height / width
+    top, left = (at - (size - 1) / 2 for at in EYE)
+    box = rectangle(left, top, size, size, stroke="white", stroke_width=5)
+    box += rectangle(left, top, size, size, stroke=RED, stroke_width=3, dash="9 4")
+    whole = f'<svg width="540" height="{tall:g}" viewBox="0 0 {width} {height}">'
+    parts = [whole, f'<g id="photograph">{photo}</g>{box}</svg>']
+    if size > height:
+        label = text(270, tall - 12, "larger than the photograph", anchor="middle", weight="bold")
+        parts += [rectangle(150, tall - 32, 240, 28, fill="white"), label]
     parts.append(text(570, 16, f"the box, enlarged: {size}×{size} px", size=16, weight="bold"))
-    if size > height:
-        parts.append(rectangle(150, height * scale - 32, 240, 28, fill="white"))
-        parts.append(text(270, height * scale - 12, "larger than the photograph", anchor="middle", weight="bold"))
-    along = F.adaptive_avg_pool1d(weights[None], min(size, 191))[0]
+    zoom = f'<svg x="570" y="26" width="190" height="190" viewBox="{left:g} {top:g} {size} {size}">'
+    parts += [rectangle(570, 26, 190, 190, fill=BEYOND), zoom, '<use href="#photograph"/></svg>']
+    along = F.adaptive_avg_pool1d(profile(layers)[None], min(size, 95))[0]
     along = along / along.max()
-    crop, light = _middle(image, size, len(along)), torch.outer(along, along)
-    parts += [picture(1 - light * (1 - crop), 570, 26, 190, 190), rectangle(570, 26, 190, 190, stroke=RED, dash="9 4")]
-    parts.append(text(770, 60, "white:", size=14))
-    parts += [
-        text(770, 80, "no weight", size=14),
-        text(770, 120, "full colour:", size=14),
-        text(770, 140, "most weight", size=14),
-    ]
-    place = torch.arange(size)
-    half = ((place + 1).clamp(max=3 * size / 4) - place.clamp(min=size / 4)).clamp(min=0)
-    share = (weights * half).sum().item() ** 2
-    if size > height:
-        parts += [text(770, 180, "black:", size=14), text(770, 200, "no picture", size=14)]
+    parts += [_veil(torch.outer(along, along)), rectangle(570, 26, 190, 190, stroke=INK)]
+    notes = ["white:", "no weight", "", "full colour:", "most weight", "", "grey:", "no picture"]
+    parts += [text(770, 44 + 22 * row, note) for row, note in enumerate(notes[: 8 if size > height else 5])]
     parts.append(text(570, 244, "weight along one row of it", size=16, weight="bold"))
-    parts += _profile(along, 570, 254, 330, 76)
-    parts.append(text(570, 350, f"middle half of each side: {share:.0%} of the weight", size=15))
-    parts.append(text(570, 369, "(all pixels equal: 25%)", size=15))
-    terms = [f"{(b - a) // jump}·{jump}" for a, b, jump in zip(sizes, sizes[1:], jumps, strict=False)]
+    steps = "".join(f"V{330 - 76 * value:.4g}h{330 / len(along):.4g}" for value in along.tolist())
+    parts.append(rectangle(570, 254, 330, 76, fill="#F2F2F2"))
+    parts.append(f'<path d="M570 330{steps}V330Z" fill="{BLUE}"/>')
+    heavy = f"the middle quarter holds {share(layers):.0%} of the weight"
+    parts += [text(570, 352, heavy), text(570, 372, "(if all pixels weighed the same: 25%)")]
+    terms = [f"{d * (k - 1)}·{stride}" for (k, _, _, d), (_, stride) in zip(layers, grown, strict=False)]
     told = " + ".join(["size = 1", *terms]) + f" = {size} px"
-    parts.append(text(0, 402, told, size=min(20, 900 / GLYPH / len(told)), weight="bold"))
-    return document(900, 410, parts, f"{told}; the middle half of each side holds {share:.0%}")
+    parts.append(text(0, 402, told, size=min(20, 1500 / len(told)), weight="bold"))
+    return document(900, 410, parts, f"{told}; {heavy}")
 
 
-def _middle(image, size, samples):
-    """`samples`² of the size×size pixels around the middle of the image, zeros beyond its border."""
-    places = torch.linspace(0, size - 1, samples).round().long() - (size - 1) // 2
-    (rows, row_inside), (columns, column_inside) = (
-        ((n // 2 + places).clamp(0, n - 1), (n // 2 + places >= 0) & (n // 2 + places < n)) for n in image.shape[1:]
-    )
-    return image[:, rows][:, :, columns] * torch.outer(row_inside, column_inside)
+def _veil(weights):
+    """Over the enlarged box: white where a weight is 0, clear where it is 1."""
+    alpha, buffer = (255 * (1 - weights)).round().byte(), io.BytesIO()
+    pixels = torch.stack([torch.full_like(alpha, 255), alpha], dim=-1).numpy()
+    Image.fromarray(pixels).save(buffer, format="png", compress_level=1)
+    data = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return f'<image x="570" y="26" width="190" height="190" style="image-rendering:pixelated" href="{data}"/>'
 
 
-def _profile(heights, x, y, width, height):
-    step = width / len(heights)
-    steps = "".join(f"V{y + height * (1 - value):.4g}h{step:.4g}" for value in heights.tolist())
-    return [
-        rectangle(x, y, width, height, fill="#F2F2F2"),
-        f'<path d="M{x:g} {y + height:g}{steps}V{y + height:g}Z" fill="{BLUE}"/>',
-    ]
+def explore(image):
+    """Build a stack of layers; its receptive field and its weights on the photograph."""
+    photo = picture(image, 0, 0, image.shape[2], image.shape[1], photo=True)  # encoded once
+    controls = [slider("layers", 3, 6, 5), slider("kernel_size", 2, 7, 3)]
+    controls += [choice("strides", ["none", "early", "late", "every"]), choice("dilations", ["none", "doubling"])]
+    controls[2].value, start = "early", plan(5, 3, "early", "none")
+    finding = f"Five 3×3 layers, two early strides: a field of {growth(start)[-1][0]} pixels, "
+    finding += f"and {share(start):.0%} of the weight in its middle quarter."
+    frame(lambda **chosen: view(photo, image.shape[1:], plan(**chosen)), controls, finding)
 
 
-def tint(values, mask):
-    """A map (H, W) as an image (3, H, W): grey, and blue where the mask (H, W) is True."""
-    light = 0.5 + 0.5 * ((values - values.min()) / (values.max() - values.min()).clamp(min=1e-9))
-    light = torch.where(values.max() > values.min(), light, torch.ones_like(values))
-    blue = rgb(BLUE)[:, None, None]
-    return torch.where(mask, light * blue, 0.45 + 0.5 * light)
-
-
-def explore(image, recurrence, profile):
-    """Build a stack of layers; its receptive field and its weights on the photograph.
-
-    recurrence(layers) -> (size, stride, padding) and profile(layers) -> weights along one axis are the notebook's own;
-    layers: [(kernel, stride, padding, dilation)].
-    """
-
-    def draw(depth, kernel, strides, dilations):
-        twos = {"none": (), "early": range(2), "late": range(depth - 2, depth), "every": range(depth)}[strides]
-        layers = [(kernel, 2 if n in twos else 1, 0, 2**n if dilations == "doubling" else 1) for n in range(depth)]
-        grown = [recurrence(layers[:n]) for n in range(depth + 1)]
-        return stack_view(image, [size for size, *_ in grown], [jump for _, jump, _ in grown], profile(layers))
-
-    strides = choice("strides", ["none", "early", "late", "every"])
-    controls = [
-        slider("depth", 3, 6, 5),
-        slider("kernel", 2, 7, 3),
-        strides,
-        choice("dilations", ["none", "doubling"]),
-    ]
-    strides.value = "early"
-    frame(draw, controls, "Five 3×3 layers, two early strides: a field of 31 px, and most weight in its middle.")
-
-
-NETS = (([(3, 1), (2, 2), (3, 1)],), ([(7, 2), (3, 2), (3, 1), (3, 1)],), ([(3, 2), (5, 3), (3, 2), (3, 1)],))
-
-
-def _walk(layers, jump=lambda jump, stride: jump * stride, first=1):
-    """1 + Σ (kernel − 1)·jump; `jump` says how the distance between units grows."""
-    size, between = 1, first
-    for kernel, stride in layers:
-        size += (kernel - 1) * between
-        between = jump(between, stride)
+def _size(net, add=lambda k, s, step: (k - 1) * step, grow=lambda step, s: step * s):
+    """Size of the field of [(kernel_size, stride)]; `add` and `grow` make the typical mistakes."""
+    size, step = 1, 1
+    for k, s in net:
+        size, step = size + add(k, s, step), grow(step, s)
     return size
 
 
-def _too_early(layers):
-    size, jump = 1, 1
-    for kernel, stride in layers:
-        jump *= stride
-        size += (kernel - 1) * jump
-    return size
-
-
-def _times_stride(layers):
-    size = 1
-    for kernel, stride in layers:
-        size = size * stride + kernel - stride
-    return size
-
-
-def _whole_kernel(layers):
-    size, jump = 1, 1
-    for kernel, stride in layers:
-        size += kernel * jump
-        jump *= stride
-    return size
-
-
-def _view(layers, units, pixels, taps=lambda kernel: kernel, dilated=True, late=False, filled=False, centred=False):
-    """Walk back from each unit to the pixels; the flags make the typical mistakes."""
+def _mask(net, units, pixels, reads=lambda s, d, unit, tap: s * unit + d * tap, filled=False, more=0):
+    """Walk back from each unit to its pixels; `reads`, `filled` and `more` taps make the typical mistakes."""
     result = torch.zeros(units, pixels, dtype=torch.bool)
-    strides = [stride for _, stride, _ in layers]
-    strides = [1, *strides[:-1]] if late else strides
     for unit in range(units):
         seen = {unit}
-        for (kernel, _, dilation), stride in reversed([*zip(layers, strides, strict=True)]):
-            step = dilation if dilated else 1
-            start = -(kernel // 2) if centred else 0
-            seen = {stride * place + step * (start + tap) for place in seen for tap in range(taps(kernel))}
+        for k, s, d in reversed(net):
+            seen = {reads(s, d, place, tap) for place in seen for tap in range(k + more)}
         seen = range(min(seen), max(seen) + 1) if filled else seen
         result[unit, [pixel for pixel in seen if 0 <= pixel < pixels]] = True
     return result
@@ -258,67 +230,51 @@ EXERCISES["layers"] = Exercise(
         "Each layer adds k − 1 = 2 pixels, not 3: neighbouring windows overlap.": 135,
         "405 is what the unit then sees. How many layers does that take?": 405,
     },
-    hints=("n layers see 1 + 2n pixels.", "solve 1 + 2n ≥ 404, and round up."),
+    hints=("n layers see 1 + 2n pixels.", "for which n is 1 + 2n at least 404?"),
+    insight="fc6 of VGG-16 sees 404 pixels after 14 convolutions: the five strides on the way save 188 layers.",
 )
-EXERCISES["jump"] = Exercise(
-    right=_walk,
-    cases=NETS,
+EXERCISES["stride"] = Exercise(
+    right=_size,
+    cases=(([(3, 1), (2, 2), (3, 1)],), ([(7, 2), (3, 2), (3, 1), (3, 1)],), ([(3, 2), (5, 3), (3, 2), (3, 1)],)),
     mistakes={
-        "The strides are still added: two strides of 3 put neighbours 9 pixels apart, not 6.": (
-            lambda layers: _walk(layers, lambda jump, stride: jump + stride)
+        "The strides are still added: 2 and 3 put neighbours 6 pixels apart.": partial(_size, grow=lambda e, s: e + s),
+        "The strides are still added, now from 0. They multiply.": partial(_size, grow=lambda e, s: e + s - 1),
+        "This is the effective stride. Return the size.": lambda net: reduce(lambda e, layer: e * layer[1], net, 1),
+        "Only the stride of the layer before counts. All before multiply.": partial(_size, grow=lambda e, s: s),
+        "The stride acts one layer too early: it spreads the layers after it, not its own kernel.": (
+            partial(_size, add=lambda k, s, e: (k - 1) * e * s)
         ),
-        "The strides are still added, now from 0. They multiply.": (
-            lambda layers: _walk(layers, lambda jump, stride: jump + stride - 1)
+        "This multiplies the field itself by the stride. A stride multiplies what later layers add.": (
+            lambda net: reduce(lambda size, layer: layer[1] * (size - 1) + layer[0], net, 1)
         ),
-        "This is the distance between neighbours (`jump`). Return the size.": (
-            lambda layers: math.prod(stride for _, stride in layers)
-        ),
-        "Only the stride of the layer before counts here. All strides before multiply.": (
-            lambda layers: _walk(layers, lambda jump, stride: stride)
-        ),
-        "The stride acts one layer too early: it spreads the layers after it, not its own kernel.": _too_early,
-        "This multiplies the field itself by the stride. A stride multiplies what later layers add.": _times_stride,
-        "Each layer adds kernel − 1, not kernel: one of its taps was there before.": _whole_kernel,
-    },
-    hints=("one line is wrong: what happens to `jump` at a stride?", "`jump *= stride`, after the size has grown."),
-)
-EXERCISES["view"] = Exercise(
-    right=_view,
-    cases=(
-        ([(3, 1, 1)], 4, 6),
-        ([(3, 2, 1), (3, 1, 1)], 4, 13),
-        ([(2, 2, 1), (2, 2, 1), (3, 1, 2)], 4, 32),
-        ([(3, 2, 1), (3, 1, 3)], 6, 25),
-    ),
-    mistakes={
-        "The dilation is ignored: tap t reads the unit `dilation · t` further on.": (
-            lambda *case: _view(*case, dilated=False)
-        ),
-        "Each kernel has one tap too many: `range(kernel)` ends at kernel − 1.": (
-            lambda *case: _view(*case, taps=lambda kernel: kernel + 1)
-        ),
-        "Each kernel has one tap too few.": lambda *case: _view(*case, taps=lambda kernel: kernel - 1),
-        "The strides are shifted by one layer: walking back, a layer's own stride comes first.": (
-            lambda *case: _view(*case, late=True)
-        ),
-        "These are the first and last pixels with all between: a dilated layer leaves holes.": (
-            lambda *case: _view(*case, filled=True)
-        ),
-        "This walks forwards. Begin with the *last* layer: `reversed(net)`.": (
-            lambda net, *sizes: _view(net[::-1], *sizes)
-        ),
-        "The stride is forgotten: unit u begins at stride · u.": (
-            lambda net, *sizes: _view([(kernel, 1, dilation) for kernel, _, dilation in net], *sizes)
-        ),
-        "Without padding a kernel begins at stride · u; it is not centred there.": (
-            lambda *case: _view(*case, centred=True)
-        ),
-        "Seen and unseen are exchanged.": lambda *case: ~_view(*case),
-        "Rows and columns are exchanged: one row for each unit.": lambda *case: _view(*case).T.contiguous(),
+        "Each layer adds k − 1, not k: one tap was there before.": partial(_size, add=lambda k, s, e: k * e),
     },
     hints=(
-        "begin with the set `{unit}`, and walk through `reversed(net)`.",
-        "unit u of a layer reads `stride * u + dilation * tap` for each tap in `range(kernel)`.",
+        "which of the two lines in the loop disagrees with `recurrence`?",
+        "neighbours of neighbours: 2 times 3 is 6.",
+    ),
+    insight="A stride never touches the field that is there: it only stretches what later layers add.",
+)
+EXERCISES["mask"] = Exercise(
+    right=_mask,
+    cases=(([(3, 1, 1)], 4, 6), ([(3, 2, 1), (2, 1, 1)], 4, 13), ([(3, 2, 1), (3, 1, 3)], 6, 25)),
+    mistakes={
+        "Dilation is ignored: tap t reads `d * t` further on.": partial(_mask, reads=lambda s, d, u, t: s * u + t),
+        "The stride is forgotten: unit u begins at `s * u`.": partial(_mask, reads=lambda s, d, u, t: u + d * t),
+        "Without padding a kernel begins at `s * u`; it is not centred there.": (
+            partial(_mask, reads=lambda s, d, u, t: s * u + d * (t - 1))
+        ),
+        "Each kernel has one tap too many: `range(k)` ends at k − 1.": partial(_mask, more=1),
+        "Each kernel has one tap too few: `range(k)` has k taps.": partial(_mask, more=-1),
+        "These are the first and last pixels with all between: dilation leaves holes.": partial(_mask, filled=True),
+        "This walks forwards. Begin with the last layer.": lambda net, *sizes: _mask(net[::-1], *sizes),
+        "Seen and unseen are exchanged.": lambda *case: ~_mask(*case),
+        "Rows and columns are exchanged: one row for each unit.": lambda *case: _mask(*case).T.contiguous(),
+    },
+    hints=(
+        "begin with the set `{unit}`, and go through the layers from the last to the first.",
+        "as in *By hand*, where a tap reads `s * u + tap`; how much further does a dilated tap reach?",
     ),
     draw=compare_masks,
+    insight="The holes are real: a stride followed by a dilated layer leaves pixels that no tap of this unit reads.",
 )

@@ -1,23 +1,28 @@
-"""How a tensor depends on the picture, and what views, mixing and joining of tensors do to that."""
+"""How a tensor depends on the picture, and what views, windows, mixing and joining of tensors do to that."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from math import prod
 
 import numpy as np
 
-from helpers.tracing.reach import NOTHING, NoRule, Reach, around, everything, unite
+from helpers.tracing.reach import NoRule, around, everything, read, taps, unite, window
 
 
 @dataclass(frozen=True, eq=False)
 class Field:
     """How a tensor depends on the picture.
 
-    dims: each dimension's row-major factors (size, axis): axis 0 is the picture's height, 1 its width.
-    reaches: for height and width, `Reach`es of different slopes; a unit's interval is their union.
+    dims: each dimension's row-major factors (size, axis): axis 0 is the picture's height, 1 its width, None
+    anything else, as channels.
+    reaches: for height and width, `Reach`es of different slopes; a unit's interval is their union, over all
+    channels.
+    differ: whether channels may depend on less than that.
     """
 
     dims: tuple
     reaches: tuple
+    differ: bool = False
 
     def sizes(self):
         return tuple(prod(size for size, _ in dim) for dim in self.dims)
@@ -25,66 +30,77 @@ class Field:
     def axes(self, dim):
         return [axis for _, axis in self.dims[dim] if axis is not None]
 
-    def channels_differ(self, dim):
-        return any(r.ends.ndim > 2 and r.ends.shape[dim] > 1 for r in sum(self.reaches, ()))
-
     def resized(self, dim, size, axis=None):
-        return Field((*self.dims[:dim], tidy([(size, axis)]), *self.dims[dim + 1 :]), self.reaches)
-
-    def over_channels(self, change, everywhere=False):
-        """`change` of the ends where the channels differ."""
-        channels = [prod(size for size, axis in dim if axis is None) for dim in self.dims]
-
-        def changed(reach):
-            if reach.ends.ndim == 2 and not everywhere:
-                return reach
-            return Reach(change(np.broadcast_to(reach.ends, (*channels, *reach.ends.shape[-2:]))), reach.shift)
-
-        new = {reach: changed(reach) for reach in sum(self.reaches, ())}
-        return Field(self.dims, tuple(tuple(new[reach] for reach in reaches) for reaches in self.reaches))
+        return replace(self, dims=(*self.dims[:dim], tidy([(size, axis)]), *self.dims[dim + 1 :]))
 
     def along(self, axis, change, *how):
         """`change` of the reaches of one axis."""
         new = unite(tuple(change(reach, *how) for reach in self.reaches[axis]))
-        return Field(self.dims, (new, self.reaches[1]) if axis == 0 else (self.reaches[0], new))
+        return replace(self, reaches=(new, self.reaches[1]) if axis == 0 else (self.reaches[0], new))
 
-    def move(self, dim, size, change, *how):
+    def plain(self, dim):
+        """With a dimension of one factor; (rows, copies) are rows · copies rows, as in nearest upsampling."""
+        factors = self.dims[dim]
+        if len(factors) < 2 or not self.axes(dim):
+            return self
+        (size, axis), (copies, other) = factors[:2]
+        if len(factors) > 2 or axis is None or other is not None:
+            raise NoRule("one of its dimensions is made of several")
+        if self.differ:
+            raise NoRule("it puts channels that see different pixels side by side")
+        step = Fraction(1, copies)
+        field = self.along(axis, read, size, size * copies, step, None, around, step, Fraction(0), (0,))
+        return field.resized(dim, size * copies, axis)
+
+    def is_grid(self, dim):
+        """Whether its units are the places of a map, row by row: tokens."""
+        return [axis for _, axis in self.dims[dim]] == [0, 1]
+
+    def move(self, dim, size, step, index_map, *parameters, border=None):
         """An index map along one dimension, which then has `size` units."""
-        axes = self.axes(dim)
-        if not axes:
-            return self.blend(dim).resized(dim, size)
-        if len(self.dims[dim]) > 1:
-            raise NoRule("it runs along a dimension made of several")
-        return self.along(axes[0], change, *how).resized(dim, size, axes[0])
+        have = self.sizes()[dim]
+        if self.axes(dim):
+            field = self.plain(dim)
+            axis = field.dims[dim][0][1]
+            field = field.along(axis, read, have, size, Fraction(step), border, index_map, *parameters)
+            return field.resized(dim, size, axis)
+        index, used = taps(have, size, border, index_map, *parameters)
+        used = np.broadcast_to(used, index.shape)
+        if self.differ and len(np.unique(index[used])) < have:
+            raise NoRule("it takes apart channels that see different pixels")
+        return replace(self.resized(dim, size), differ=self.differ or not used.any(0).all())
 
-    def blend(self, dim, groups=1, copies=1):
-        """Channels mixed, within each of `groups`; `copies` of the result."""
+    def take(self, dim, start, step, size):
+        """Units start, start + step, …"""
+        return self.move(dim, size, step, window, 1, step, -start, 1)
 
-        def change(ends):
-            parts = ends.reshape(*ends.shape[:dim], groups, -1, *ends.shape[dim + 1 :])
-            return parts.min(dim + 1).repeat(copies, dim)
-
-        return self.over_channels(change)
+    def mix(self, dim, groups=1):
+        """Everything along a dimension mixed, in each of `groups`."""
+        if groups == 1:
+            return self.collapse(dim, self.sizes()[dim])
+        if self.axes(dim):
+            raise NoRule("its groups of channels hold an axis of the picture")
+        return self
 
     def collapse(self, dim, size=1):
         """Everything along a dimension mixed, then `size` equal units."""
-        field = self.blend(dim)
-        for length, axis in self.dims[dim]:
-            field = field if axis is None else field.along(axis, everything, length)
-        return field.resized(dim, size)
+        field = self
+        for axis in self.axes(dim):
+            field = field.along(axis, everything)
+        others = [n for i, factors in enumerate(self.dims) if i != dim for n, axis in factors if axis is None]
+        return replace(field.resized(dim, size), differ=self.differ and prod(others) > 1)
 
     def insert(self, dim):
-        field = self.over_channels(lambda ends: np.expand_dims(ends, dim))
-        return Field((*self.dims[:dim], (), *self.dims[dim:]), field.reaches)
+        return replace(self, dims=(*self.dims[:dim], (), *self.dims[dim:]))
 
     def drop(self, dim):
-        field = self.collapse(dim).over_channels(lambda ends: ends.take(0, dim))
-        return Field((*self.dims[:dim], *self.dims[dim + 1 :]), field.reaches)
+        return replace(self.collapse(dim), dims=(*self.dims[:dim], *self.dims[dim + 1 :]))
+
+    def permute(self, order):
+        return replace(self, dims=tuple(self.dims[dim] for dim in order))
 
     def expand(self, shape):
-        field = self
-        while len(field.dims) < len(shape):
-            field = field.insert(0)
+        field = replace(self, dims=((),) * (len(shape) - len(self.dims)) + self.dims)
         for dim, (have, want) in enumerate(zip(field.sizes(), shape, strict=True)):
             field = field if have == want else field.collapse(dim, want)
         return field
@@ -105,35 +121,7 @@ class Field:
                 size //= have
             dims.append(dim)
         dims[-1:] = [dim + queue for dim in dims[-1:]]
-        channels = [prod(size for size, axis in dim if axis is None) for dim in dims]
-        field = self.over_channels(lambda ends: ends.reshape(*channels, *ends.shape[-2:]))
-        return Field(tuple(map(tidy, dims)), field.reaches)
-
-    def permute(self, order):
-        field = self.over_channels(lambda ends: ends.transpose(*order, -2, -1))
-        return Field(tuple(self.dims[dim] for dim in order), field.reaches)
-
-    def take(self, dim, start, step, size):
-        """Units start, start + step, …"""
-        if (start, step, size) == (0, 1, self.sizes()[dim]):
-            return self
-        if self.axes(dim):
-            return self.move(dim, size, around, step, start)
-        index = start + step * np.arange(size)
-        return self.over_channels(lambda ends: ends.take(index, dim)).resized(dim, size)
-
-    def pad_channels(self, dim, before, after):
-        """Channels that depend on nothing, on both sides."""
-        if self.axes(dim):
-            raise NoRule("it joins maps along an axis of the picture")
-        size = self.sizes()[dim]
-
-        def change(ends):
-            padded = np.full((*ends.shape[:dim], before + size + after, *ends.shape[dim + 1 :]), NOTHING)
-            padded[(slice(None),) * dim + (slice(before, before + size),)] = ends
-            return padded
-
-        return self.over_channels(change, everywhere=True).resized(dim, before + size + after)
+        return replace(self, dims=tuple(map(tidy, dims)))
 
 
 def tidy(factors):
@@ -149,17 +137,20 @@ def tidy(factors):
 
 def join(shape, *operands):
     """An elementwise operation with broadcasting; operands that are no Field do not depend on the picture."""
-    fields = list(dict.fromkeys(x.expand(shape) for x in operands if isinstance(x, Field)))
-    if len(fields) == 1:
-        return fields[0]
-    dims = []
-    for i, size in enumerate(shape):
-        holders = [field for field in fields if field.axes(i)]
-        dims += {field.dims[i] for field in holders} or [tidy([(size, None)])]
-        if holders and any(field.channels_differ(i) for field in fields if field not in holders):
-            dims.append(())
-    axes = [axis for dim in dims for _, axis in dim if axis is not None]
-    if len(dims) > len(shape) or len(axes) > len(set(axes)):
+    fields = list(dict.fromkeys(x for x in operands if isinstance(x, Field)))
+    wide = [field.expand(shape) for field in fields]
+    for dim in range(len(shape)):
+        kinds = {field.dims[dim] for field in wide if field.axes(dim)}
+        if len(kinds) > 1:
+            wide = [field.plain(dim) for field in wide]
+        for field in fields if kinds else ():
+            own = dim - len(shape) + len(field.dims)
+            if field.differ and own >= 0 and not field.axes(own) and field.sizes()[own] > 1:
+                raise NoRule("it puts channels that see different pixels side by side")
+    dims = [{field.dims[dim] for field in wide if field.axes(dim)} for dim in range(len(shape))]
+    axes = [axis for kinds in dims for factors in kinds for _, axis in factors if axis is not None]
+    if len(axes) > len(set(axes)):
         raise NoRule("its inputs hold the axes of the picture in different places")
-    reaches = zip(*(field.reaches for field in fields), strict=True)
-    return Field(tuple(dims), tuple(unite(sum(same, ())) for same in reaches))
+    dims = [kinds.pop() if kinds else tidy([(size, None)]) for kinds, size in zip(dims, shape, strict=True)]
+    reaches = tuple(unite(sum((field.reaches[axis] for field in wide), ())) for axis in (0, 1))
+    return Field(tuple(dims), reaches, any(field.differ for field in wide))

@@ -1,9 +1,9 @@
-"""Which pixels the indices of one axis depend on, and how index arithmetic changes that.
+"""Which pixels the units along one axis depend on, and how index arithmetic changes that.
 
-A unit is one position of a tensor, with all its channels. Nothing is clipped at a border: every unit has the
-interval that it would have inside an endless picture. All is exact; what has no exact answer raises `NoRule`.
+A unit is one position of a tensor. All is exact; what has no exact answer raises `NoRule`.
 """
 
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache, reduce
 from math import gcd, lcm
@@ -18,81 +18,101 @@ class NoRule(Exception):
     """The operation has no exact rule."""
 
 
+@dataclass(frozen=True, eq=False)
 class Reach:
-    """The pixels that index i of one axis depends on: `ends[i]` is (first, −last), for the indices of one
-    period.
+    """The pixels that each unit along one axis depends on, as (first, −last): a union is then a minimum.
 
-    The next period is the same, `shift` pixels further. Where the channels differ, `ends` has the dimensions
-    of the tensor in front, of size 1 unless they differ. With −last instead of last, a union is always a
-    minimum.
+    ends: as if the picture had no border, for the units of one period; the next period is the same, `shift`
+    pixels further.
+    inside: for all units of the map, what is really read: padding is not. One row if all units are the same.
     """
 
-    def __init__(self, ends, shift):
-        for dim in range(ends.ndim - 2):
-            if ends.shape[dim] > 1 and (ends == (one := ends.take([0], dim))).all():
-                ends = one
-        self.ends = ends.reshape(ends.shape[-2:]) if ends[..., 0, 0].size == 1 else ends
-        self.shift, self.period = shift, ends.shape[-2]
-        self.slope = Fraction(shift, self.period)
+    ends: np.ndarray
+    shift: int
+    inside: np.ndarray
+
+    @property
+    def period(self):
+        return len(self.ends)
+
+    @property
+    def slope(self):
+        return Fraction(self.shift, self.period)
 
     def at(self, index):
         turn, phase = np.divmod(index, self.period)
-        return self.ends[..., phase, :] + (turn * self.shift)[..., None] * [1, -1]
-
-    def read(self, inputs, outputs, taps):
-        """Behind an index map: taps(o) are the indices that output o reads, and which of them count.
-
-        Output o + `outputs` reads the indices of output o, plus `inputs`.
-        """
-        turns = self.period // gcd(self.period, inputs)
-        index, used = taps(_period(outputs * turns))
-        ends = np.where(used[..., None], self.at(index), NOTHING).min(-3)
-        return Reach(ends, self.shift * inputs * turns // self.period)
+        return self.ends[phase] + (turn * self.shift)[..., None] * [1, -1]
 
 
-PIXELS = Reach(np.zeros((1, 2), int), 1)  # pixel i depends on itself
+@lru_cache(256)
+def pixels(size):
+    """Pixel i depends on itself."""
+    return Reach(np.zeros((1, 2), int), 1, np.arange(size)[:, None] * [1, -1])
 
 
-@lru_cache(4096)
-def window(reach, kernel, stride, padding, dilation=1):
-    offsets = np.arange(kernel)[:, None] * dilation - padding
-    return reach.read(stride, 1, lambda o: (o * stride + offsets, np.True_))
+# Index maps: for an array of output units, the units that each reads, one row for each tap, and which of them count.
 
 
-@lru_cache(4096)
-def transposed_window(reach, kernel, stride, padding, dilation):
-    offsets = padding - np.arange(kernel)[:, None] * dilation
-    return reach.read(1, stride, lambda o: ((o + offsets) // stride, (o + offsets) % stride == 0))
+def window(output, kernel, stride, padding, dilation):
+    return output * stride + np.arange(kernel)[:, None] * dilation - padding, np.True_
 
 
-@lru_cache(4096)
-def adaptive_window(reach, size, out_size):
+def transposed_window(output, kernel, stride, padding, dilation):
+    index, rest = np.divmod(output + padding - np.arange(kernel)[:, None] * dilation, stride)
+    return index, rest == 0
+
+
+def adaptive_window(output, size, out_size):
     """From ⌊o·size/out_size⌋ to ⌈(o + 1)·size/out_size⌉ − 1."""
-
-    def taps(o):
-        index = o * size // out_size + np.arange(-(-size // out_size) + 1)[:, None]
-        return index, index < -(-(o + 1) * size // out_size)
-
-    common = gcd(size, out_size)
-    return reach.read(size // common, out_size // common, taps) if out_size > 1 else everything(reach, size)
+    index = output * size // out_size + np.arange(-(-size // out_size) + 1)[:, None]
+    return index, index < -(-(output + 1) * size // out_size)
 
 
-@lru_cache(4096)
-def around(reach, step, start, offsets=(0,)):
+def around(output, step, start, offsets):
     """Interpolation around the point o·step + start: where this is a unit, the others have weight 0."""
-    den = lcm(Fraction(step).denominator, Fraction(start).denominator)
+    denominator = lcm(step.denominator, start.denominator)
+    index, rest = np.divmod(output * int(step * denominator) + int(start * denominator), denominator)
     offsets = np.array(offsets)[:, None]
+    return index + offsets, (offsets == 0) | (rest != 0)
 
-    def taps(o):
-        index, rest = np.divmod(o * int(step * den) + int(start * den), den)
-        return index + offsets, (offsets == 0) | (rest != 0)
 
-    return reach.read(Fraction(step).numerator, Fraction(step).denominator, taps)
+# What lies beyond the border of a map, where it is not padding.
+
+
+def clamped(index, size):
+    return index.clip(0, size - 1)
+
+
+def reflected(index, size):
+    return size - 1 - abs(size - 1 - abs(index))
 
 
 @lru_cache(4096)
-def everything(reach, size):
-    return reach.read(0, 1, lambda o: (np.arange(size)[:, None], np.True_))
+def read(reach, size, out_size, step, border, index_map, *parameters):
+    """The reach of the `out_size` units behind an index map on `size` units, which advances `step` each."""
+    index, used = taps(size, out_size, border, index_map, *parameters)
+    if step == 1 and len(index) == 1 and np.array_equal(index[0], np.arange(size)):
+        return reach
+    inside = np.broadcast_to(reach.inside, (size, 2))[index.clip(0, size - 1)]
+    inside = np.where(used[..., None], inside, NOTHING).min(0)
+
+    turns = reach.period // gcd(reach.period, step.numerator)
+    index, used = index_map(_period(step.denominator * turns), *parameters)
+    ends = np.where(used[..., None], reach.at(index), NOTHING).min(0)
+    return Reach(ends, reach.shift * step.numerator * turns // reach.period, inside)
+
+
+def taps(size, out_size, border, index_map, *parameters):
+    """The index map on a map of `size` units: (index, which count), of shape (taps, out_size)."""
+    index, used = index_map(np.arange(out_size), *parameters)
+    index = index if border is None else border(index, size)
+    return index, used & (index >= 0) & (index < size)
+
+
+@lru_cache(4096)
+def everything(reach):
+    ends = reach.inside.min(0, keepdims=True)
+    return Reach(ends, 0, ends)
 
 
 @lru_cache(4096)
@@ -100,7 +120,7 @@ def unite(reaches):
     """Several reaches as one where they advance alike, side by side where they do not."""
     reaches, alike = tuple(dict.fromkeys(reaches)), {}
     empty = [reach.ends.sum(-1) > 0 for reach in reaches]
-    if len(reaches) > 1 and any((e.any(-1) & ~e.all(-1)).any() for e in empty):
+    if len(reaches) > 1 and any(e.any() and not e.all() for e in empty):
         raise NoRule("units that depend on no pixel meet others")  # what they depend on is then no box
     for reach in reaches:
         alike.setdefault(reach.slope, []).append(reach)
@@ -109,7 +129,8 @@ def unite(reaches):
 
 def _united(group):
     units = _period(lcm(*(reach.period for reach in group)))
-    return Reach(reduce(np.minimum, [r.at(units) for r in group]), int(group[0].slope * len(units)))
+    ends = reduce(np.minimum, [reach.at(units) for reach in group])
+    return Reach(ends, int(group[0].slope * len(units)), reduce(np.minimum, [reach.inside for reach in group]))
 
 
 def _period(units):

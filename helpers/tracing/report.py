@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import nn
 
 from helpers.tracing.fields import Field
-from helpers.tracing.tracer import Unknown, run, tensors_in
+from helpers.tracing.meta import tensors_in
+from helpers.tracing.reach import NoRule
+from helpers.tracing.tracer import Unknown, run
 
 
 class UnsupportedOperation(NotImplementedError):
@@ -29,16 +30,17 @@ class UnsupportedOperation(NotImplementedError):
 class ReceptiveField:
     """What the units of a layer depend on: pairs (height, width), in pixels of the picture.
 
-    Unit i depends on pixels from stride·i − padding to stride·i − padding + size − 1, as if the picture had
-    no
+    Unit i depends on pixels from stride·i − padding to stride·i − padding + size − 1, as if the picture had no
     border: the effective stride and padding of Araujo, Norris and Sim ("Computing receptive fields of
-    convolutional neural networks", Distill 2019). It is a box around the pixels: with dilation there can be
-    holes in it.
+    convolutional neural networks", Distill 2019). It is a box around the pixels, and around those of all
+    channels: with dilation there can be holes in it. Unit (i, j) is row i and column j, wherever the tensor
+    holds them: (N, C, H, W), (N, H, W, C), or tokens (N, H·W, C).
 
     Behind upsampling the units differ: `stride` can be a Fraction, `size` is the largest over one period,
     unit 0 begins at −padding, and only `span` is exact. `whole` is True along an axis that every unit sees
-    from end to end by construction. Where branches of different strides meet, stride and padding are None,
-    and `size` is the largest in this map.
+    from end to end by construction; what strides leave unread is not seen. Where branches of different
+    strides meet, stride and padding are None, and `size` is the largest in this map. The scores of an
+    attention, before their softmax, count as seeing all that they are compared with.
     """
 
     size: tuple
@@ -48,8 +50,7 @@ class ReceptiveField:
     _reaches: tuple = field(default=None, repr=False, compare=False)
 
     def span(self, i, j=None):
-        """((first row, last row), (first column, last column)) of unit (i, j), or (i, i) without j; not
-        clipped.
+        """((first row, last row), (first column, last column)) of unit (i, j), not clipped; without j, of (i, i).
 
         None instead of a pair where the unit depends on no pixel: a transposed convolution whose stride is
         larger than its kernel leaves such holes.
@@ -74,16 +75,15 @@ class ReceptiveField:
 
 
 def _bounds(reaches, index):
-    """First and last pixel of each unit, over all channels."""
-    ends = [reach.at(index).reshape(-1, len(index), 2).min(0) for reach in reaches]
-    first, last = np.min(ends, 0).T
+    """First and last pixel of each unit."""
+    first, last = np.min([reach.at(index) for reach in reaches], 0).T
     return first, -last
 
 
 @lru_cache(4096)
 def _describe(reaches, pixels, units):
     """(size, stride, padding, whole) along one axis."""
-    if any(r.shift == 0 and (r.ends.reshape(-1, 2).min(0) <= [0, 1 - pixels]).all() for r in reaches):
+    if any(reach.shift == 0 and (reach.ends <= [0, 1 - pixels]).all() for reach in reaches):
         return pixels, 0, 0, True
     first, last = _bounds(reaches, np.arange(units if len(reaches) > 1 else reaches[0].period))
     size = max(int((last - first).max()) + 1, 0)
@@ -94,10 +94,21 @@ def _describe(reaches, pixels, units):
     return size, *(int(x) if x.denominator == 1 else x for x in (stride, padding)), False
 
 
-def _receptive_field(dependence, picture):
+def _receptive_field(dependence, picture, layer):
     if not isinstance(dependence, Field):
         return dependence
-    units = {axis: size for dim in dependence.dims for size, axis in dim}
+    try:
+        for dim in range(len(dependence.dims)):
+            dependence = dependence if dependence.is_grid(dim) else dependence.plain(dim)
+    except NoRule as reason:
+        return Unknown("the order of its units", layer, str(reason))
+    units = {axis: size for dim in dependence.dims for size, axis in dim if axis is not None}
+    if list(units) == [1, 0]:
+        return Unknown("the order of its units", layer, "its width comes before its height")
+    if dependence.differ and len(units) < 2 < len(dependence.dims):
+        places = dependence.dims[-2:]
+        if any(size > 1 and axis is None for dim in places for size, axis in dim):
+            return Unknown("the order of its units", layer, "places of its map see different pixels in no order")
     axes = [_describe(dependence.reaches[axis], picture[axis], units.get(axis, 1)) for axis in (0, 1)]
     return ReceptiveField(*zip(*axes, strict=True), dependence.reaches)
 
@@ -163,9 +174,9 @@ def trace(model, input_shape):
     the model itself is run but a copy without data and without its hooks; a `forward` that asks for values
     raises torch's own error.
     """
-    tracer, _ = _run(model, input_shape)
+    tracer, _ = run(model, input_shape)
     picture = tuple(input_shape)[-2:]
-    rows = [r._replace(receptive_field=_receptive_field(r.receptive_field, picture)) for r in tracer.rows]
+    rows = [r._replace(receptive_field=_receptive_field(r.receptive_field, picture, r.name)) for r in tracer.rows]
     return Trace(rows, Total(sum(p.numel() for p in model.parameters()), sum(row.macs for row in rows)))
 
 
@@ -176,16 +187,17 @@ def receptive_field(model, input_shape, layer=None, output=None):
     output: the key or position of one tensor, where there are several, as in "out".
     Raises UnsupportedOperation if it is not known exactly, ValueError if there is no such layer or output.
     """
-    tracer, result = _run(model, input_shape)
+    tracer, result = run(model, input_shape)
     if layer is not None and layer not in tracer.outputs:
         close = difflib.get_close_matches(layer, tracer.outputs, n=3)
         raise ValueError(f"no layer {layer!r} was called" + f"; did you mean {close}?" * bool(close))
     dependence = tracer.field_of(_one_tensor(result if layer is None else tracer.outputs[layer], output))
-    if dependence is None:
+    found = _receptive_field(dependence, tuple(input_shape)[-2:], layer or "")
+    if found is None:
         raise ValueError("this output does not depend on the picture")
-    if isinstance(dependence, Unknown):
-        raise UnsupportedOperation(dependence)
-    return _receptive_field(dependence, tuple(input_shape)[-2:])
+    if isinstance(found, Unknown):
+        raise UnsupportedOperation(found)
+    return found
 
 
 def _one_tensor(result, output):
@@ -196,12 +208,3 @@ def _one_tensor(result, output):
     if len(tensors) != 1:
         raise ValueError(f"{len(tensors)} tensors: choose one by output=, of {names}")
     return tensors[0]
-
-
-def _run(model, input_shape):
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
-    shape = tuple(input_shape)
-    if len(shape) not in (3, 4) or not all(isinstance(size, int) and size > 0 for size in shape):
-        raise ValueError(f"input_shape must be (C, H, W) or (N, C, H, W), all ≥ 1, got {shape}")
-    return run(model, (1,) * (4 - len(shape)) + shape)

@@ -1,22 +1,25 @@
 """What the operations of torch do to a `Field`: one rule per family, under the names of the aten library."""
 
+from dataclasses import replace
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 import torch
 
 from helpers.tracing.fields import Field, join
-from helpers.tracing.reach import NoRule, adaptive_window, around, transposed_window, window
+from helpers.tracing.reach import NoRule, adaptive_window, around, clamped, reflected, transposed_window, window
 
 ELEMENTWISE = {  # those that torch does not tag as such
-    *("_prelu_kernel", "_to_copy", "alias", "detach", "hardswish", "hardswish_", "lift_fresh"),
-    *("log_sigmoid_forward", "mish_", "native_dropout", "rrelu_with_noise"),
+    *("_prelu_kernel", "_to_copy", "alias", "detach", "hardswish", "hardtanh", "lift_fresh", "log_sigmoid_forward"),
+    *("mish", "native_dropout", "relu6", "rrelu_with_noise"),
 }
-FOLLOWS_ALL = {"addmm", "baddbmm", "bmm", "cat", "copy_", "mm", "stack"}  # not only their first input
-WEIGHTS = {
+FOLLOWS_ALL = {"addmm", "baddbmm", "bmm", "cat", "copy", "mm", "stack"}  # not only their first input
+BORDERS = {"reflection_pad2d": reflected, "replication_pad2d": clamped}
+POINTS = {  # offsets of the units around the point; else the nearest unit
     "upsample_bilinear2d": (0, 1),
     "upsample_bicubic2d": (-1, 0, 1, 2),
-}  # offsets; else the nearest unit
+}
 
 
 def derive(operation, shape, arguments):
@@ -24,45 +27,72 @@ def derive(operation, shape, arguments):
 
     `arguments` holds a Field in place of each tensor that depends on the picture; the first tensor is "x".
     """
-    name = operation.overloadpacket.__name__
-    if torch.Tag.pointwise in operation.tags or name in ELEMENTWISE:
+    name = base_name(operation)
+    followed = [key for key, value in arguments.items() if _holds_field(value)]
+    if is_elementwise(operation) and not any(isinstance(arguments[key], list) for key in followed):
         return join(shape, *arguments.values())
     if name not in RULES:
         raise NoRule
-    followed = [key for key, value in arguments.items() if isinstance(value, Field)]
     if name not in FOLLOWS_ALL and followed != ["x"]:
         raise NoRule("its parameters depend on the picture")
     return RULES[name](shape, name=name, **arguments)
 
 
-def _windows(x, shape, change, *parameters):
+def _holds_field(value):
+    return any(isinstance(item, Field) for item in (value if isinstance(value, list) else [value]))
+
+
+def base_name(operation):
+    """Without the mark of variants that work in place."""
+    return operation.overloadpacket.__name__.rstrip("_")
+
+
+@lru_cache(4096)
+def is_elementwise(operation):
+    name = base_name(operation)
+    twin = getattr(getattr(torch.ops.aten, name, None), operation._overloadname, operation)
+    return torch.Tag.pointwise in operation.tags or torch.Tag.pointwise in twin.tags or name in ELEMENTWISE
+
+
+def _windows(x, shape, index_map, steps, *parameters):
     """An index map on each of the last dimensions; a parameter has one entry for each."""
-    for i, values in enumerate(zip(*parameters, strict=True), start=len(shape) - len(parameters[0])):
-        x = x.move(i, shape[i], change, *values)
+    for i, (step, *values) in enumerate(zip(steps, *parameters, strict=True), start=len(shape) - len(steps)):
+        x = x.move(i, shape[i], step, index_map, *values)
     return x
 
 
+def _each(values, dims):
+    """One entry for each dimension, where there may be one for all."""
+    return list(values) * dims if len(values) == 1 else list(values)
+
+
 def _convolution(shape, x, weight, stride, padding, dilation, transposed, groups, **_):
-    x = x.blend(1, groups, shape[1] // groups if groups > 1 else 1).resized(1, shape[1])
-    change = transposed_window if transposed else window
-    return _windows(x, shape, change, weight.shape[2:], stride, padding, dilation)
+    x, kernel = x.mix(1, groups).resized(1, shape[1]), weight.shape[2:]
+    stride, padding, dilation = (_each(values, len(kernel)) for values in (stride, padding, dilation))
+    if transposed:
+        steps = [Fraction(1, s) for s in stride]
+        return _windows(x, shape, transposed_window, steps, kernel, stride, padding, dilation)
+    return _windows(x, shape, window, stride, kernel, stride, padding, dilation)
 
 
-def _pool(shape, x, kernel_size, stride, padding, dilation=None, **_):
-    dilation = dilation or [1] * len(padding)
-    return _windows(x, shape, window, kernel_size, stride or kernel_size, padding, dilation)
+def _pool(shape, x, kernel_size, padding, name, stride=(), dilation=(1,), **_):
+    dims = 3 if "3d" in name else 2
+    kernel, stride = _each(kernel_size, dims), _each(stride or kernel_size, dims)
+    return _windows(x, shape, window, stride, kernel, stride, _each(padding, dims), _each(dilation, dims))
 
 
-def _pad(shape, x, pad=(), padding=(), **_):
+def _adaptive_pool(shape, x, **_):
+    for dim in (len(shape) - 2, len(shape) - 1):
+        size, out_size = x.sizes()[dim], shape[dim]
+        how = Fraction(size, out_size), adaptive_window, size, out_size
+        x = x.collapse(dim) if out_size == 1 else x.move(dim, out_size, *how)
+    return x
+
+
+def _pad(shape, x, name, pad=(), padding=(), **_):
     """Padding counts as more of the picture, whatever it holds."""
-    pad = pad or padding
-    for i, (before, after) in enumerate(zip(pad[::2], pad[1::2], strict=True)):
-        dim = len(shape) - 1 - i
-        if x.axes(dim):
-            x = x.take(dim, -before, 1, shape[dim])
-        elif before or after:
-            x = x.take(dim, max(-before, 0), 1, shape[dim] - max(before, 0) - max(after, 0))
-            x = x.pad_channels(dim, max(before, 0), max(after, 0))
+    for dim, before in zip(reversed(range(len(shape))), (pad or padding)[::2], strict=False):
+        x = x.move(dim, shape[dim], 1, window, 1, 1, before, 1, border=BORDERS.get(name))
     return x
 
 
@@ -77,10 +107,10 @@ def _interpolate(shape, x, name, align_corners=False, scales_h=None, scales_w=No
             if abs(step * Fraction(scale) - 1) > 1e-9:
                 raise NoRule(f"the scale factor {scale} is no simple fraction")
         start = Fraction(0) if align_corners or name == "upsample_nearest2d" else (step - 1) / 2
-        if name not in WEIGHTS:
+        if name not in POINTS:
             start += Fraction(name == "_upsample_nearest_exact2d", 2)
             _check_rounding(step, start, out_size)
-        x = x.move(dim, out_size, around, step, start, WEIGHTS.get(name, (0,)))
+        x = x.move(dim, out_size, step, around, step, start, POINTS.get(name, (0,)), border=clamped)
     return x
 
 
@@ -93,51 +123,45 @@ def _check_rounding(step, start, out_size):
 
 
 def _pixel_shuffle(shape, x, upscale_factor, **_):
-    *_, channel, row, column = range(len(shape))
-    if x.channels_differ(channel):
-        raise NoRule("it puts channels with different fields side by side")
-    x, step = x.resized(channel, shape[channel]), Fraction(1, upscale_factor)
-    return x.move(row, shape[row], around, step, 0).move(column, shape[column], around, step, 0)
-
-
-def _pixel_unshuffle(shape, x, downscale_factor, **_):
-    r, row, column = downscale_factor, len(shape) - 2, len(shape) - 1
-    rows = [x.take(row, i, r, shape[row]) for i in range(r)]
-    phases = [y.take(column, i, r, shape[column]) for y in rows for i in range(r)]
-    return _stack((*x.sizes()[:row], r * r, *shape[row:]), phases, row).view(shape)
-
-
-def _channel_shuffle(shape, x, groups, **_):
-    x = x.view((shape[0], groups, shape[1] // groups, *shape[2:]))
-    return x.permute((0, 2, 1, *range(3, len(x.dims)))).view(shape)
+    *batch, channels, height, width = shape
+    r, n = upscale_factor, len(batch)
+    x = x.view((*batch, channels, r, r, height // r, width // r))
+    return x.permute((*range(n + 1), n + 3, n + 1, n + 4, n + 2)).view(shape)
 
 
 def _cat(shape, tensors, dim=0, **_):
-    dim, start, parts = dim % len(shape), 0, []
-    for x in tensors:
-        size = x.sizes()[dim] if isinstance(x, Field) else x.shape[dim]
-        if isinstance(x, Field):
-            parts.append(x.pad_channels(dim, start, shape[dim] - start - size))
-        start += size
-    return join(shape, *parts)
+    dim %= len(shape)
+    parts = [x for x in tensors if isinstance(x, Field)]
+    if any(x.axes(dim) for x in parts):
+        raise NoRule("it joins maps along an axis of the picture")
+    result = join(shape, *(x.resized(dim, shape[dim]) for x in parts))
+    alike = len(parts) == len(tensors) and all(x.reaches == parts[0].reaches for x in parts)
+    return result if alike else replace(result, differ=True)
 
 
 def _stack(shape, tensors, dim=0, **_):
     dim %= len(shape)
-    return _cat(shape, [x.insert(dim) if isinstance(x, Field) else x.unsqueeze(dim) for x in tensors], dim)
+    return _cat(shape, [x.insert(dim) if isinstance(x, Field) else x for x in tensors], dim)
 
 
 def _matmul(shape, x, mat2, **_):
-    """(…, m, k) × (…, k, n): everything along k mixed."""
-    left = x.collapse(len(shape) - 1, shape[-1]) if isinstance(x, Field) else x
-    right = mat2.collapse(len(shape) - 2, shape[-2]) if isinstance(mat2, Field) else mat2
+    """(…, m, k) × (…, k, n): everything along k mixed.
+
+    In attention both m and n hold places of the picture. Each score then counts as seeing all of n, as it
+    does behind the softmax.
+    """
+    m, n = len(shape) - 2, len(shape) - 1
+    left = x.collapse(n, shape[n]) if isinstance(x, Field) else x
+    right = mat2.collapse(m, shape[m]) if isinstance(mat2, Field) else mat2
+    if isinstance(left, Field) and isinstance(right, Field):
+        held = {axis for dim in range(n) for axis in left.axes(dim)}
+        right = right.mix(n) if held & set(right.axes(n)) else right
     return join(shape, left, right)
 
 
 def _add_matmul(shape, x, mat1=None, mat2=None, batch1=None, batch2=None, **_):
     left, right = (mat1, mat2) if batch1 is None else (batch1, batch2)
-    product = _matmul(shape, left, right) if isinstance(left, Field) or isinstance(right, Field) else None
-    return join(shape, x, product)
+    return join(shape, x, _matmul(shape, left, right) if _holds_field([left, right]) else None)
 
 
 def _reduce(shape, x, dim=None, keepdim=False, **_):
@@ -150,12 +174,8 @@ def _reduce(shape, x, dim=None, keepdim=False, **_):
 def _normalise(x, dims):
     """The sizes stay; every unit depends on all units along `dims`."""
     for dim in dims:
-        x = x.collapse(dim, x.sizes()[dim])
+        x = x.mix(dim)
     return x
-
-
-def _group_norm(shape, x, group, **_):
-    return _normalise(x.blend(1, group, shape[1] // group), range(2, len(shape)))
 
 
 def _transpose(shape, x, dim0=0, dim1=-1, **_):
@@ -182,6 +202,10 @@ def _select(shape, x, dim, index, **_):
     return x.take(dim, index % x.sizes()[dim], 1, 1).drop(dim)
 
 
+def _unbind(shape, x, dim=0, **_):
+    return [_select(shape, x, dim, index) for index in range(x.sizes()[dim])]
+
+
 def _split(shape, x, split_size=None, split_sizes=None, dim=0, **_):
     dim %= len(shape)
     total = x.sizes()[dim]
@@ -197,25 +221,22 @@ def _flip(shape, x, dims, **_):
 
 FAMILIES = {
     "convolution": _convolution,
-    "avg_pool2d avg_pool3d max_pool2d_with_indices": _pool,
-    "_adaptive_avg_pool2d adaptive_max_pool2d":
-        lambda shape, x, output_size, **_: _windows(x, shape, adaptive_window, x.sizes()[-2:], output_size),
+    "avg_pool2d avg_pool3d max_pool2d_with_indices max_pool3d_with_indices": _pool,
+    "_adaptive_avg_pool2d adaptive_max_pool2d": _adaptive_pool,
     "constant_pad_nd reflection_pad2d replication_pad2d": _pad,
     "upsample_nearest2d _upsample_nearest_exact2d upsample_bilinear2d upsample_bicubic2d": _interpolate,
     "pixel_shuffle": _pixel_shuffle,
-    "pixel_unshuffle": _pixel_unshuffle,
-    "channel_shuffle": _channel_shuffle,
     "cat": _cat,
     "stack": _stack,
     "mm bmm": _matmul,
     "addmm baddbmm": _add_matmul,
-    "mean sum prod amax amin max min argmax argmin any all logsumexp linalg_vector_norm std var": _reduce,
+    "mean sum prod amax amin max min argmax argmin any all logsumexp linalg_vector_norm std var var_mean": _reduce,
     "_softmax _log_softmax _safe_softmax": lambda shape, x, dim, **_: _normalise(x, [dim % len(shape)]),
     "native_batch_norm":
         lambda shape, x, training, **_: _normalise(x, [0, *range(2, len(shape))]) if training else x,
     "native_layer_norm":
         lambda shape, x, normalized_shape, **_: _normalise(x, range(len(shape))[-len(normalized_shape) :]),
-    "native_group_norm": _group_norm,
+    "native_group_norm": lambda shape, x, group, **_: _normalise(x.mix(1, group), range(2, len(shape))),
     "view _unsafe_view _reshape_alias": lambda shape, x, **_: x.view(shape),
     "expand": lambda shape, x, **_: x.expand(shape),
     "permute": lambda shape, x, dims, **_: x.permute([dim % len(shape) for dim in dims]),
@@ -225,9 +246,10 @@ FAMILIES = {
     "slice": _slice,
     "select": _select,
     "split split_with_sizes": _split,
+    "unbind": _unbind,
     "flip": _flip,
-    "copy_": lambda shape, x, src, **_: src.expand(shape) if isinstance(src, Field) else None,
-    "zero_ fill_ zeros_like ones_like full_like empty_like rand_like new_zeros new_ones new_full new_empty":
+    "copy": lambda shape, x, src, **_: src.expand(shape) if isinstance(src, Field) else None,
+    "zero fill zeros_like ones_like full_like empty_like rand_like randn_like new_zeros new_ones new_full new_empty":
         lambda shape, **_: None,
 }  # fmt: skip
 RULES = {name: rule for names, rule in FAMILIES.items() for name in names.split()}

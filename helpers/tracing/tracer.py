@@ -1,21 +1,19 @@
 """Runs a copy of a model without data, and follows the picture through every operation."""
 
-import copy
-from collections.abc import Mapping
 from functools import lru_cache, partial
 from math import prod
 from typing import NamedTuple
 
 import torch
 from torch import nn
-from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_map_only
 
 from helpers.tracing.fields import Field
-from helpers.tracing.reach import PIXELS, NoRule
+from helpers.tracing.meta import call_on_meta, changes_nothing, checked_shape, empty_picture, meta_copy, tensors_in
+from helpers.tracing.reach import NoRule, pixels
 from helpers.tracing.rules import derive
 
+aten = torch.ops.aten
 REARRANGING = {"_to_copy", "_unsafe_view", "channel_shuffle", "clone"}  # as views, of no interest in a table
 
 
@@ -43,10 +41,9 @@ class Row(NamedTuple):
 
 def run(model, input_shape):
     """(tracer, output) of the model on one picture, as in eval mode. The model itself is not touched."""
-    model = meta_copy(model)
-    dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), None)
-    picture = torch.empty(input_shape, dtype=dtype, device="meta")
-    tracer = Tracer(model, picture)
+    model, constants = meta_copy(model)
+    picture = empty_picture(model, checked_shape(input_shape))
+    tracer = Tracer(model, picture, constants)
     with torch.random.fork_rng(range(torch.cuda.device_count())), torch.no_grad(), tracer:
         try:
             return tracer, model(picture)
@@ -55,43 +52,23 @@ def run(model, input_shape):
             raise
 
 
-def meta_copy(model):
-    """The model in eval mode, its tensors without data; without hooks, which may have effects outside."""
-    memo = {id(tensor): _to_meta(tensor) for tensor in (*model.parameters(), *model.buffers())}
-    for module in model.modules():
-        memo |= {id(value): type(value)() for name, value in vars(module).items() if "_hooks" in name}
-    with _PlainTensorsToMeta():
-        return copy.deepcopy(model, memo).eval()
-
-
-def _to_meta(tensor):
-    if isinstance(tensor, nn.parameter.UninitializedTensorMixin):
-        raise ValueError("the model has lazy layers without weights: run it once first")
-    meta = torch.empty(tensor.shape, dtype=tensor.dtype, device="meta")
-    return nn.Parameter(meta, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else meta
-
-
-class _PlainTensorsToMeta(TorchFunctionMode):
-    """Copies of tensors that are attributes, but no parameters or buffers."""
-
-    def __torch_function__(self, func, types, args=(), kwargs=None):
-        return _to_meta(args[0]) if func is torch.Tensor.__deepcopy__ else func(*args, **(kwargs or {}))
-
-
 class Tracer(TorchDispatchMode):
     """After a run: `rows`, `outputs` by name of the module, and `field_of` for what a tensor depends on."""
 
-    def __init__(self, model, picture):
+    def __init__(self, model, picture, constants):
         super().__init__()
         self.rows, self.outputs = [], {}
         self.open = []  # modules being called: (name, number of rows before, of layers before)
         self.layers = 0
-        self.fields = {}  # id → (tensor, field, time); the tensor stays alive, so the id stays its own
+        self.fields = {}  # id → (tensor, which so stays alive, its storage, field, time)
         self.overwritten = {}  # storage → (time, Unknown for all views of it that are older)
         self.time = 0
         self.batch = picture.shape[0]
         dims = tuple(((size, axis),) for size, axis in zip(picture.shape, (None, None, 0, 1), strict=True))
-        self.fields[id(picture)] = picture, Field(dims, ((PIXELS,), (PIXELS,))), 0
+        field = Field(dims, ((pixels(picture.shape[2]),), (pixels(picture.shape[3]),)))
+        self._record(picture, field)
+        for tensor in constants:
+            self._record(tensor, None)
         for name, module in model.named_modules():
             module.register_forward_pre_hook(partial(self._enter, name))
             module.register_forward_hook(partial(self._leave, name))
@@ -102,11 +79,16 @@ class Tracer(TorchDispatchMode):
 
     def field_of(self, tensor):
         """Field, Unknown, or None if it does not depend on the picture."""
-        _, field, time = self.fields.get(id(tensor), (None, None, -1))
-        if not self.overwritten:
-            return field
-        written, unknown = self.overwritten.get(tensor.untyped_storage()._cdata, (-1, None))
+        storage = _storage(tensor)
+        _, then, field, time = self.fields.get(id(tensor), (None, None, None, 0))
+        if then != storage:  # never seen, or another one since, by `tensor.data = …`
+            detail = "no operation that could be followed made it, as in another thread"
+            return Unknown("a tensor", self.layer, detail) if tensor.is_meta else None
+        written, unknown = self.overwritten.get(storage, (-1, None))
         return unknown if written > time else field
+
+    def _record(self, tensor, field):
+        self.fields[id(tensor)] = tensor, _storage(tensor), field, self.time
 
     def _enter(self, name, module, args):
         self.open.append((name, len(self.rows), self.layers))
@@ -126,14 +108,15 @@ class Tracer(TorchDispatchMode):
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
         kwargs = kwargs or {}
+        if _is_composite(operation):  # in inference mode
+            with self:
+                return operation.decompose(*args, **kwargs)
+        if changes_nothing(operation, args):
+            return args[0]
         inputs = list(tensors_in((*args, *kwargs.values())))
-        if any(t.is_meta for t in inputs):  # then everything is: constants made on another device too
-            if not all(t.is_meta for t in inputs) and not operation._schema.is_mutable:
-                args, kwargs = tree_map_only(torch.Tensor, lambda t: t.to("meta"), (args, kwargs))
-            kwargs = kwargs | {"device": torch.device("meta")} if kwargs.get("device") else kwargs
-        result = _shortcut(operation, args) or operation(*args, **kwargs)
         followed = {id(t): field for t in inputs if (field := self.field_of(t)) is not None}
-        moved = bool(followed) and self._follow(operation, args, kwargs, followed, result)
+        result = call_on_meta(operation, args, kwargs)
+        moved = self._follow(operation, args, kwargs, followed, result)
         macs = multiply_adds(operation.overloadpacket.__name__, args, result) // self.batch
         if moved or macs:
             self._add_call(operation.overloadpacket.__name__, inputs, result, macs)
@@ -149,33 +132,53 @@ class Tracer(TorchDispatchMode):
     def _follow(self, operation, args, kwargs, followed, result):
         """Record what the results depend on. True if that is of interest in a table."""
         outputs, name = list(tensors_in(result)), operation.overloadpacket.__name__
-        fields = next((field for field in followed.values() if isinstance(field, Unknown)), None)
-        if fields is None:
-            try:
-                arguments = _arguments(operation, args, kwargs, followed)
-                fields = derive(operation, tuple(outputs[0].shape), arguments)
-            except NoRule as reason:
-                fields = Unknown(name, self.layer, str(reason))
+        fields = self._derive(operation, args, kwargs, followed, outputs) if followed else None
+        if operation is aten.empty_strided.default:
+            fields = Unknown("copy", self.layer, "copy.copy makes a tensor without an operation that could be followed")
         fields = fields if isinstance(fields, list) else [fields] * len(outputs)
         for tensor, field in zip(outputs, fields, strict=True):
             if isinstance(field, Field) and field.sizes() != tuple(tensor.shape):
                 field = Unknown(name, self.layer)
-            if operation._schema.is_mutable and field is not followed.get(id(tensor)):
-                self.time += 1
-                unknown = Unknown(name, self.layer, "it writes into another view of a tensor")
-                self.overwritten[tensor.untyped_storage()._cdata] = self.time, unknown
-            self.fields[id(tensor)] = tensor, field, self.time
-        if fields[0] is None or not (operation.is_view or name in REARRANGING):
-            return fields[0] is not None
+            self._record(tensor, field)
+        if operation._schema.is_mutable and followed:
+            self._overwrite(operation, args, kwargs, followed, outputs)
+        if not outputs or fields[0] is None or not (operation.is_view or name in REARRANGING):
+            return bool(outputs) and fields[0] is not None
         return len({getattr(field, "reaches", None) for field in (*followed.values(), fields[0])}) > 1
 
+    def _derive(self, operation, args, kwargs, followed, outputs):
+        unknown = next((field for field in followed.values() if isinstance(field, Unknown)), None)
+        if unknown or not outputs:
+            return unknown
+        try:
+            return derive(operation, tuple(outputs[0].shape), _arguments(operation, args, kwargs, followed))
+        except NoRule as reason:
+            return Unknown(operation.overloadpacket.__name__, self.layer, str(reason))
+        except (ArithmeticError, LookupError, TypeError, ValueError):  # a call for which its rule is not made
+            return Unknown(operation.overloadpacket.__name__, self.layer)
 
-def _shortcut(operation, args):
-    """Results of the right shape where torch's own way to them is slow Python."""
-    x = args[0] if args else None
-    if operation is torch.ops.aten.native_batch_norm.default and x.is_meta and not args[5]:
-        return torch.empty(x.shape, dtype=x.dtype, device="meta"), x.new_empty(0), x.new_empty(0)
-    return None
+    def _overwrite(self, operation, args, kwargs, followed, outputs):
+        """Older views of a storage that is written into are not known any more; nor what nobody returns."""
+        names, _, writes = _signature(operation)
+        given = dict(zip(names, args, strict=False)) | kwargs
+        detail = "it writes into a part of a tensor, as circular padding does"
+        unknown = Unknown(operation.overloadpacket.__name__, self.layer, detail)
+        for tensor in tensors_in([given[name] for name in writes if name in given]):
+            returned = any(tensor is output for output in outputs)
+            field = self.fields[id(tensor)][2] if returned else unknown
+            if field is not followed.get(id(tensor)):
+                self.time += 1
+                self.overwritten[_storage(tensor)] = self.time, unknown
+                self._record(tensor, field)
+
+
+def _storage(tensor):
+    return tensor.untyped_storage()._cdata
+
+
+@lru_cache(4096)
+def _is_composite(operation):
+    return torch._C._dispatch_has_kernel_for_dispatch_key(operation.name(), "CompositeImplicitAutograd")
 
 
 def multiply_adds(name, args, result):
@@ -187,14 +190,6 @@ def multiply_adds(name, args, result):
     return 0
 
 
-def tensors_in(value):
-    if isinstance(value, torch.Tensor):
-        yield value
-    elif isinstance(value, Mapping | list | tuple):
-        for item in value.values() if isinstance(value, Mapping) else value:
-            yield from tensors_in(item)
-
-
 def _arguments(operation, args, kwargs, followed):
     """By name, with the Field of each tensor that is followed in its place; the first tensor is "x"."""
 
@@ -203,13 +198,16 @@ def _arguments(operation, args, kwargs, followed):
             return followed.get(id(value), value)
         return [replaced(item) for item in value] if isinstance(value, list | tuple) else value
 
-    names, defaults = _signature(operation)
-    given = dict(zip(names, args, strict=False)) | kwargs
+    names, defaults, writes = _signature(operation)
+    given = dict(zip(names, args, strict=False)) | {k: v for k, v in kwargs.items() if k not in writes}
     return defaults | {name: replaced(value) for name, value in given.items()}
 
 
 @lru_cache(4096)
 def _signature(operation):
+    """(names, defaults, names of the arguments that are written into)"""
     schema = operation._schema.arguments
     names = ["x" if argument.name in ("self", "input") else argument.name for argument in schema]
-    return names, {n: a.default_value for n, a in zip(names, schema, strict=True) if a.has_default_value()}
+    pairs = list(zip(names, schema, strict=True))
+    defaults = {name: a.default_value for name, a in pairs if a.has_default_value()}
+    return names, defaults, [name for name, a in pairs if a.alias_info is not None and a.alias_info.is_write]

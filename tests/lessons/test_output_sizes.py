@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from ipywidgets.widgets.widget import _instances
 
 from helpers.lessons import output_sizes
+from helpers.practice import EXERCISES, check
 
 NAMES = ("input", "kernel", "stride", "padding", "dilation")
 
@@ -32,7 +33,7 @@ def test_arithmetic_over_the_range(kind, size):
         if output:
             assert f"output {output}×{output}" in svg and re.search(rf"= {output}</text>", svg)
         else:
-            assert "no output" in svg and ("greater than actual" in svg or "too small" in svg)
+            assert "no output" in svg and ("greater than actual" in svg or "cuts off everything" in svg)
 
 
 @pytest.mark.parametrize("kind", ["convolution", "transposed"])
@@ -66,22 +67,91 @@ def test_every_picture_is_a_whole_svg_with_a_title():
 
 def test_hatched_rows_are_counted():
     case = {"kernel": 3, "stride": 2, "dilation": 1}
-    assert (
-        "0 of 6 rows of the picture and 1 of 2 of the padding" in drawn("convolution", 1, input=6, padding=1, **case)[1]
-    )
-    assert (
-        "1 of 6 rows of the picture and 0 of 0 of the padding" in drawn("convolution", 1, input=6, padding=0, **case)[1]
-    )
+    assert "0 of 6 rows of the picture, 1 of 2 of the padding" in drawn("convolution", 1, input=6, padding=1, **case)[1]
+    assert "1 of 6 rows of the picture, 0 of 0 of the padding" in drawn("convolution", 1, input=6, padding=0, **case)[1]
     wide = case | {"stride": 4}
     assert "4 of 19 rows of the output" in drawn("transposed", 1, input=5, padding=0, **wide)[1]
 
 
-def test_filmstrip_and_chains_show_their_numbers():
-    frame = {"input": 6, "kernel": 3, "stride": 2, "padding": 1, "output": 3}
-    strip = output_sizes.filmstrip([frame | {"title": f"stop {n}", "step": n} for n in range(1, 6)], columns=3)
-    assert ElementTree.fromstring(strip)[0].text == "stop 1; stop 2; stop 3; stop 4; stop 5"
-    chain = output_sizes.chains({"9 pixels": [(3, 9, "→ pool", 1), (8, 4, "", 0)]})
-    assert all(words in chain for words in ("9×9", "4×4", "8 ch", "→ pool", "−1 row")) and "−0 row" not in chain
+def test_filmstrip_states_what_it_shows():
+    svg, finding = output_sizes.filmstrip({5: 3, 6: 3}, kernel=3, stride=2, padding=1)
+    assert finding == "5×5: 3 stops each way, unread rows: 0; 6×6: 3 stops each way, unread rows: 1."
+    assert ElementTree.fromstring(svg)[0].text == finding
+    assert all(f"6×6, stop {n}<" in svg for n in (1, 2, 3, 9)) and "stop 4" not in svg
+
+
+def test_filmstrip_writes_the_numbers():
+    numbers = [[1, 2], [3, 4]], [[1, 0], [0, -5]], [[-19]]
+    svg, _ = output_sizes.filmstrip({2: 1}, kernel=2, numbers=numbers)
+    assert all(f">{words}</text>" in svg for words in ("1·1", 2, 3, "−5·4", "−19")) and "0·" not in svg
+
+
+def test_ruler_over_a_range():
+    for i, k, s, p, d in product((3, 6, 16), (1, 2, 5), (1, 2, 7), (0, 2), (1, 4, 12)):
+        stops = output_sizes._measured(i, k, s, p, d, "convolution")[0]
+        svg, finding = output_sizes.ruler(i, k, s, p, d, stops=stops)
+        assert ElementTree.fromstring(svg)[0].text == finding
+        assert f">stop {stops}<" in svg and f">stop {stops + 1}<" not in svg if stops else "no stop<" in svg
+        reach = d * (k - 1) + 1
+        if stops:
+            missing = int(re.search(r": (\d+)\.$", finding)[1])
+            assert 0 < missing <= s, "one more step needs at most one stride"
+            assert output_sizes._measured(i + missing, k, s, p, d, "convolution")[0] == stops + 1
+            assert output_sizes._measured(i + missing - 1, k, s, p, d, "convolution")[0] == stops
+        else:
+            assert f"over {reach} cells" in finding and f"only {i + 2 * p}." in finding
+
+
+def said(capsys, name, answer):
+    check(name, answer)
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["inputs", "padding", "skip"])
+def test_every_mistake_has_its_own_words(name, capsys):
+    exercise = EXERCISES[name]
+    for words, mistake in exercise.mistakes.items():
+        assert words in said(capsys, name, mistake)
+    right = said(capsys, name, exercise.right)
+    assert right.startswith("✓") and exercise.insight in right
+
+
+def test_any_repair_of_the_network_counts(capsys):
+    weights = torch.ones(1, 1, 3, 3)
+
+    def pooled_as_resnet_does(x):
+        skip = F.max_pool2d(x, 3, stride=2, padding=1)
+        return skip + F.conv2d(F.conv2d(x, weights, stride=2, padding=1), weights, padding=4, dilation=4)
+
+    def skip_convolved(x):
+        way = F.conv2d(F.conv2d(x, weights, stride=2, padding=1), weights, padding="same", dilation=4)
+        return way + F.conv2d(x, weights[..., :1, :1], stride=2)
+
+    for network in (pooled_as_resnet_does, skip_convolved):
+        assert said(capsys, "skip", output_sizes.try_sizes(network)).startswith("✓")
+
+
+def test_other_answers_to_the_network(capsys):
+    weights = torch.ones(1, 1, 3, 3)
+
+    def swapped(x):  # unrepaired, the sum the other way round
+        way = F.conv2d(F.conv2d(x, weights, stride=2, padding=1), weights, padding=1, dilation=4)
+        return F.max_pool2d(x, 2) + way
+
+    assert "Nothing is repaired yet" in said(capsys, "skip", output_sizes.try_sizes(swapped))
+    assert "○ Not answered yet" in said(capsys, "skip", output_sizes.try_sizes(lambda x: ...))
+    for nonsense in (lambda x: "x", lambda x: x.missing, lambda: 1, None, 3):
+        assert said(capsys, "skip", output_sizes.try_sizes(nonsense)).startswith("✗")
+    for nonsense in ([31, 33], "31", None, 31, {}):
+        assert said(capsys, "inputs", nonsense).startswith("✗")
+    assert said(capsys, "inputs", [31, 32]).startswith("✓")
+    assert said(capsys, "padding", lambda k, d: None).startswith("✗")
+
+
+def test_hints_do_not_print_the_solution():
+    solutions = {"inputs": ("31", "32"), "padding": ("d*(k-1)//2", "d(k−1)/2", "//"), "skip": ("ceil", "padding=4")}
+    for name, words in solutions.items():
+        assert not any(word in hint.replace(" ", "") for hint in EXERCISES[name].hints for word in words)
 
 
 def test_explorer_keeps_its_steps_within_the_picture():
