@@ -101,7 +101,7 @@ def on_scenes(network, seed, train, test, size, epochs):
 def on_odd_sizes(network, seed, train, test, size, epochs):
     """One network, trained on one size, tested beside it with every remedy. Border: 4 pixels at the lower right."""
     net, seconds = trained(network, made(train, size, "train"), seed, epochs)
-    result = {"seconds": seconds}
+    result = {"seconds": seconds, "mean_iou": scores.mean_iou(evaluate(net, made(test, size, "test")))}
     for side in (size, size - 1, size + 1):
         pictures = made(test, side, "test")
         for remedy in UNet.ODD_SIZES[1:]:
