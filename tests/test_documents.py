@@ -299,7 +299,7 @@ def test_readme_table():
         heading = re.match(r"# (.+)", title)[1]
         question = re.search(r"\*\*Question\.\*\* (.+)", title)[1]
         assert f"| [{heading}](notebooks/{path.name}) | {question} |" in readme
-    listed = re.findall(r"\(notebooks/([\w.]+)\)", readme)
+    listed = re.findall(r"\(notebooks/(\w+\.ipynb)\)", readme)
     assert set(listed) == {path.name for path in PATHS}, "README links to notebooks that exist"
 
 
