@@ -9,7 +9,7 @@ import pytest
 import torch
 from ipywidgets.widgets.widget import _instances
 
-from helpers import lessons, practice
+from helpers import explore, lessons, practice
 from helpers.practice import EXERCISES, check, predict
 
 for lesson in pkgutil.iter_modules(lessons.__path__):  # each registers its exercises
@@ -172,3 +172,15 @@ def test_reveal_finds_the_option(answer, said, capsys):
     capsys.readouterr()
     guess.reveal(answer)
     assert capsys.readouterr().out == said + "\n"
+
+
+def test_widgets_show_with_ipywidgets_7(monkeypatch):
+    """Version 7, which Colab has, gives its widgets no _repr_mimebundle_."""
+    shown = []
+    monkeypatch.delattr(ipywidgets.Widget, "_repr_mimebundle_", raising=False)
+    for module in (practice, explore):
+        monkeypatch.setattr(module, "display", lambda data, **options: shown.append(data))
+    predict("Which?", "a", "b")
+    explore.frame(lambda size: f"<svg>{size}</svg>", [explore.slider("size", 1, 3)], "One.")
+    for data in (shown[0], shown[1]):
+        assert data["application/vnd.jupyter.widget-view+json"]["model_id"] in _instances
