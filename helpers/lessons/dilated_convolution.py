@@ -144,7 +144,7 @@ EXERCISES["third-rate"] = Exercise(
     },
     hints=(
         "raise `last` in the cell above until the printed row shows a 0.",
-        "rates 1 and 2 fill 7 cells without a gap. How far may three copies of them be apart?",
+        "how many cells do rates 1 and 2 fill without a gap? How far may three copies of them be apart?",
     ),
     insight="Layers 1 and 2 fill 7 cells, so the third may step by 7: each pixel is then read exactly along one path.",
 )

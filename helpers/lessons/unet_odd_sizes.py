@@ -66,30 +66,30 @@ def u_view(size, depth, convolutions="padded", remedy="none"):
     """SVG: all sizes on the way down (left) and up (right), and what happens at each join."""
     padded = convolutions == "padded"
     found = way(size, depth, padded, remedy)
-    scale, row = 290 / found.entered, 44
-    parts = [text(346, 12, "way down: skip", weight="bold", anchor="end"), text(554, 12, "way up", weight="bold")]
+    scale, row = 262 / found.entered, 44
+    parts = [text(320, 12, "way down: skip", weight="bold", anchor="end"), text(580, 12, "way up", weight="bold")]
     joins = dict(zip(reversed(range(depth)), found.up, strict=False))
     for level, (before, after) in enumerate(found.down):
         y = 22 + row * level
         parts.append(text(0, y + 22, f"level {level}", size=13, fill=GREY))
         width = max(scale * after, 3)
-        parts.append(rectangle(340 - width, y, width, 30, fill="#CFE6F5", stroke=BLUE, stroke_width=2))
-        parts.append(text(346, y + 21, after if padded else f"{before}→{after}", size=16))
+        parts.append(rectangle(320 - width, y, width, 30, fill="#CFE6F5", stroke=BLUE, stroke_width=2))
+        parts.append(text(327, y + 21, after if padded else f"{before}→{after}", size=16))
         if level not in joins:
-            parts.append(text(562, y + 21, "not reached", size=14, fill=GREY))
+            parts.append(text(582, y + 21, "not reached", size=14, fill=GREY))
             continue
         skip, doubled, joined, out = joins[level]
         failed = level == depth - len(found.up) and found.output is None
         colour, width = (RED if failed else GREEN), max(scale * joined, 3)
         bar = {"fill": "#F6D7C3" if failed else "#CDEBE0", "stroke": colour, "stroke_width": 2}
-        parts.append(rectangle(560, y, width, 30, **bar, dash="6 4" if failed else ""))
-        parts.append(text(554, y + 21, doubled if padded else f"{doubled}→{out}", size=16, anchor="end", fill=INK))
+        parts.append(rectangle(580, y, width, 30, **bar, dash="6 4" if failed else ""))
+        parts.append(text(573, y + 21, doubled if padded else f"{doubled}→{out}", size=16, anchor="end", fill=INK))
         sign = "=" if skip == doubled else REMEDIES[remedy if padded else "crop"].format(skip - doubled)
         parts.append(text(450, y + 21, sign, size=15, anchor="middle", weight="bold", fill=RED if failed else INK))
     y = 22 + row * depth
     wide = max(scale * found.bottom[0], 90)
     parts.append(rectangle(450 - wide / 2, y, wide, 30, fill="#FBE7BF", stroke=ORANGE, stroke_width=2))
-    shown = found.bottom[0] if padded else f"{found.bottom[0]}→{found.bottom[1]}"
+    shown = found.bottom[0] if padded else f"{found.bottom[0]}→{max(found.bottom[1], 0)}"
     parts.append(text(450, y + 21, shown, size=16, anchor="middle"))
     headline, more = verdict(size, depth, convolutions, remedy)
     parts.append(text(0, y + 62, headline, size=19, weight="bold", fill=RED if found.output is None else INK))
@@ -176,11 +176,11 @@ def strip(rows, marks):
             )
             parts.append(f'<path d="{d}" fill="{colour}"/>')
         parts.append(rectangle(0, y, step * len(states), 50, stroke=INK))
-    y = 92 * len(rows)
+    y, half = 92 * len(rows), "Half high: runs. " if any(1 in states for states in rows.values()) else ""
     for size in marks:
         x = step * (size - 0.5)
         parts += [line(x, y - 16, x, y - 2, stroke=RED), text(x, y + 14, size, anchor="middle", size=14)]
-    parts.append(text(0, y + 40, "picture size in pixels. White: fails. Half high: runs. Full: runs, no row left out."))
+    parts.append(text(0, y + 40, f"picture size in pixels. White: fails. {half}Full: runs, and no row is left out."))
     return document(900, y + 46, parts, "Which sizes work: " + "; ".join(rows))
 
 
