@@ -97,8 +97,10 @@ def finest_maps(names=ENTRIES):
             x, y = [FINEST[name] for name in mine], [band(name)[1] for name in mine]
             axis.plot(x, y, marker, color=colour, markersize=12, markeredgecolor=INK, linestyle="none", label=family)
             for name in mine:
-                shift, side = ((10, -16), "left") if name in ("deeplab_16", "fcn_16s", "fcn_8s") else ((10, 5), "left")
-                axis.annotate(about(name), (FINEST[name], band(name)[1]), shift, textcoords="offset points", ha=side)
+                down = -18 if name in ("deeplab_16", "fcn_16s", "fcn_8s") else 5
+                right, side = (-10, "right") if FINEST[name] == 2 else (10, "left")
+                place = FINEST[name], band(name)[1]
+                axis.annotate(about(name), place, (right, down), textcoords="offset points", ha=side)
         axis.set_xscale("log", base=2)
         axis.set(xlim=(48, 0.45), ylim=(0.2, 1), xlabel="stride of the finest map in the answer (pixels)")
         axis.set_xticks([32, 16, 8, 4, 2, 1], ["32", "16", "8", "4", "2", "1"])
@@ -157,7 +159,9 @@ def choice_view(need, cost, budget):
     parts.append(text(0, 12, f"{told} over {cost}", weight="bold"))
     parts.append(text(limit - 6, top + high - 8, f"budget {budget} %", size=13, anchor="end", fill=RED))
     parts.append(text(left, top + high + 20, "0", size=13))
-    parts.append(text(left + wide, top + high + 20, f"{dearest:,.3g}".replace("e+0", "·10^"), size=13, anchor="end"))
+    parts.append(
+        text(left + wide, top + high + 20, f"{dearest:,.{1 if cost == 'milliseconds' else 0}f}", size=13, anchor="end")
+    )
     for before, after in itertools.pairwise(best):
         (x1, y1), (x2, y2) = place(before), place(after)
         parts += [line(x1, y1, x2, y1, stroke=BLUE), line(x2, y1, x2, y2, stroke=BLUE)]
