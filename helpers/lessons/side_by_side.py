@@ -159,9 +159,8 @@ def choice_view(need, cost, budget):
     parts.append(text(0, 12, f"{told} over {cost}", weight="bold"))
     parts.append(text(limit - 6, top + high - 8, f"budget {budget} %", size=13, anchor="end", fill=RED))
     parts.append(text(left, top + high + 20, "0", size=13))
-    parts.append(
-        text(left + wide, top + high + 20, f"{dearest:,.{1 if cost == 'milliseconds' else 0}f}", size=13, anchor="end")
-    )
+    end = f"{dearest:.1f}" if cost == "milliseconds" else f"{dearest:,}"
+    parts.append(text(left + wide, top + high + 20, end, size=13, anchor="end"))
     for before, after in itertools.pairwise(best):
         (x1, y1), (x2, y2) = place(before), place(after)
         parts += [line(x1, y1, x2, y1, stroke=BLUE), line(x2, y1, x2, y2, stroke=BLUE)]
