@@ -29,6 +29,12 @@ def choice(name, options):
     return widgets.Dropdown(options=options, description=name, layout=_LAYOUT, style=_STYLE)
 
 
+def live(widget):
+    """The entry of a display bundle that shows the widget itself, for ipywidgets 7 (Colab) and 8."""
+    view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
+    return {"application/vnd.jupyter.widget-view+json": view}
+
+
 def frame(draw, controls, finding, *extra):
     """Show `controls` (and `extra` widgets) above the SVG that `draw(**values)` returns; redraw on every move.
 
@@ -43,10 +49,9 @@ def frame(draw, controls, finding, *extra):
         control.observe(redraw, "value")
     redraw()
     box = widgets.VBox([widgets.HBox([*controls, *extra], layout=widgets.Layout(flex_flow="row wrap")), view])
-    live = box._repr_mimebundle_()["application/vnd.jupyter.widget-view+json"]
     still = {"image/svg+xml": view.value, "text/plain": finding}
     display(
-        {**still, "application/vnd.jupyter.widget-view+json": live},
+        {**still, **live(box)},
         raw=True,
         metadata={"image/svg+xml": {"alt": finding}},
     )

@@ -20,6 +20,7 @@ import torch
 from IPython.display import display
 
 from helpers.drawing import show
+from helpers.explore import live
 
 NUMBER = r"[-−]?[\d,]*\.?\d+"
 _said = {}  # {question: option}: a guess survives when its cell runs again
@@ -93,8 +94,7 @@ def predict(question, *options):
     choices = " · ".join(map(html.escape, options))
     static = f"<p><b>Predict.</b> {html.escape(question)}<br>{choices}</p>"
     bundle = {"text/html": static, "text/plain": f"Predict. {question} ({' · '.join(options)})"}
-    view = box._repr_mimebundle_()["application/vnd.jupyter.widget-view+json"]
-    display({**bundle, "application/vnd.jupyter.widget-view+json": view}, raw=True)
+    display({**bundle, **live(box)}, raw=True)
     return guess
 
 

@@ -46,9 +46,12 @@ def separate(*names, figure="mean_iou"):
 
 
 def table(*names, live=None):
-    """Text: one line for each network, in order of its mean IoU. `live`: {name: mean IoU of your own run}."""
+    """Text: one line for each network, in order of its mean IoU; "outlines" is the boundary score within 1 px.
+
+    `live`: {name: mean IoU of your own run}.
+    """
     live = live or {}
-    header = ["network", "parameters", "multiply-adds", "train (s)", "seeds", "mean IoU", "lowest–highest", "outlines"]
+    header = ["network", "parameters", "multiply-adds", "train (s)", "seeds", "mean IoU", "range", "outlines"]
     rows = [header + ["your run"] * bool(live)]
     for name in _ordered(names):
         entry, (low, mean, high) = stored(name), band(name)

@@ -32,11 +32,6 @@ def root(tmp_path):
     return root
 
 
-def escaped(path):
-    """A path as a regular expression: on Windows it is full of backslashes."""
-    return re.escape(str(path))
-
-
 def replace(root, array, name="trainannot/frame_1.png"):
     Image.fromarray(array).save(root / name)
     return root / name

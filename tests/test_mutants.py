@@ -10,22 +10,25 @@ from play import ROOT
 
 MUTANTS = {  # file: (right, broken, notebook that notices)
     "scores.py": ("sum(dim=1) - intersection)", "sum(dim=1))", "00_start_here"),
-    "networks.py": ("[skips.pop(), up(x)]", "[skips.pop() * 0, up(x)]", "00_start_here"),
+    "practice.py": ("elif given and _same(", "elif given and not _same(", "00_start_here"),
     "training.py": ("optimizer.step()", "pass", "00_start_here"),
-    "datasets/photographs.py": ("label[window].flip(flips)", "label[window]", "00_start_here"),
-    "lessons/start_here.py": (
-        '"mean IoU": scores.mean_iou(matrix)',
-        '"mean IoU": scores.mean_accuracy(matrix)',
-        "00_start_here",
-    ),
-    "lessons/output_sizes.py": ("stride * place for", "place for", "01_output_sizes"),
+    "datasets/photographs.py": ('f"{name}_label.png"', '"cat_label.png"', "00_start_here"),
+    "networks.py": ("maps[stage]) + self.skip_scores", "maps[stage]) - self.skip_scores", "05_fcn_skips"),
+    "scoreboard.py": ("return min(values), ", "return max(values), ", "05_fcn_skips"),
+    "explore.py": ("{control.min} … {control.max}", "{control.max} … {control.min}", "04_upsampling"),
+    "drawing/svg.py": ('viewBox="-8 -8 ', 'viewBox="0 0 ', "04_upsampling"),
     "tracing/reach.py": ("* dilation - padding", "* dilation", "02_receptive_fields"),
     "tracing/probing.py": ("func = _open_max_pool", "pass", "02_receptive_fields"),
-    "practice.py": ("elif given and _same(", "elif given and not _same(", "00_start_here"),
+    "lessons/start_here.py": ("right=8,", "right=9,", "00_start_here"),
+    "lessons/output_sizes.py": ("right={31, 32}", "right={31}", "01_output_sizes"),
+    "lessons/receptive_fields.py": ("right=202", "right=203", "02_receptive_fields"),
+    "lessons/classifier_to_fcn.py": ("right={116, 117, 118, 119}", "right={116}", "03_classifier_to_fcn"),
+    "lessons/upsampling.py": ("right={3, 6, 9}", "right={3, 6}", "04_upsampling"),
+    "lessons/fcn_skips.py": ("right=(2, 16)", "right=(2, 8)", "05_fcn_skips"),
+    "lessons/dilated_convolution.py": ("right=7,", "right=8,", "07_dilated_convolution"),
+    "lessons/parameter_counts.py": ("right=72,", "right=73,", "08_parameter_counts"),
 }
-
-
-QUICK = ("scores.py", "lessons/output_sizes.py", "tracing/reach.py")
+QUICK = ("scores.py", "tracing/reach.py", "lessons/output_sizes.py", "lessons/upsampling.py")
 
 
 @pytest.mark.parametrize("file", MUTANTS if os.environ.get("LONG_TESTS") else QUICK)

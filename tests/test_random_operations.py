@@ -66,6 +66,12 @@ def enough(x, size):
     return x
 
 
+def batched(x):
+    if x.ndim != 4:
+        raise ValueError("not for the probe")
+    return x
+
+
 def wider(x):
     """Of the same shape, with a larger field along its last dimension."""
     return F.avg_pool1d(x.flatten(0, -2), 3, 1, 1, count_include_pad=False).view(x.shape)
@@ -146,7 +152,7 @@ def windows(draw, x):
                 (f"avg_pool2d {k}", lambda x: F.avg_pool2d(x, k, 1)),
                 (f"avg_pool3d {k}", lambda x: F.avg_pool3d(x, k, 1)),
                 (f"strided {k}", lambda x: F.avg_pool2d(x, k)),
-                (f"max_pool2d {k}", lambda x: F.max_pool2d(x, k)),
+                (f"max_pool2d {k}", lambda x: F.max_pool2d(batched(x), k)),
                 ("adaptive", lambda x: F.adaptive_avg_pool2d(x, (x.shape[-2], max(1, x.shape[-1] - 1)))),
                 ("constant cut", lambda x: F.pad(x, (1, 1, 0, 1))),
                 ("reflect mirrored", lambda x: F.pad(x, (1, 1, 1, 1), mode="reflect")),

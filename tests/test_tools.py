@@ -254,13 +254,14 @@ def listed():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     exact = dict(line.split("==") for line in lines if line and not line.startswith("#"))
-    return [Requirement(text) for text in project["dependencies"] + project["optional-dependencies"]["test"]], exact
+    both = project["dependencies"], project["optional-dependencies"]["test"]
+    return [[Requirement(text) for text in texts] for texts in both], exact
 
 
 def test_pyproject_has_ranges_and_constraints_the_exact_versions():
-    requirements, exact = listed()
-    assert [requirement.name for requirement in requirements] == list(exact), "the same names in the same order"
-    for requirement in requirements:
+    (needed, for_tests), exact = listed()
+    assert list(dict.fromkeys(each.name for each in needed + for_tests)) == list(exact), "in the same order"
+    for requirement in needed + for_tests:
         assert requirement.specifier.contains(exact[requirement.name]), requirement
         assert {part.operator for part in requirement.specifier} <= {">=", "<"}, f"{requirement} is no range"
 
@@ -275,7 +276,7 @@ def test_pyproject_has_ranges_and_constraints_the_exact_versions():
     ids=["older", "newer", "with old widgets"],
 )
 def test_an_environment_that_exists_keeps_its_versions(there):
-    needed = {requirement.name: requirement.specifier for requirement in listed()[0]}
+    needed = {requirement.name: requirement.specifier for requirement in listed()[0][0]}
     assert [name for name, version in there.items() if not needed[name].contains(version)] == []
 
 

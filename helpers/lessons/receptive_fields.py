@@ -185,7 +185,7 @@ def _veil(weights):
     """Over the enlarged box: white where a weight is 0, clear where it is 1."""
     alpha, buffer = (255 * (1 - weights)).round().byte(), io.BytesIO()
     pixels = torch.stack([torch.full_like(alpha, 255), alpha], dim=-1).numpy()
-    Image.fromarray(pixels, mode="LA").save(buffer, format="png", compress_level=1)
+    Image.fromarray(pixels).save(buffer, format="png", compress_level=1)
     data = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
     return f'<image x="570" y="26" width="190" height="190" style="image-rendering:pixelated" href="{data}"/>'
 

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 
 import torch
 from torch import nn
-from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_map_only
 
 aten = torch.ops.aten
@@ -30,12 +29,11 @@ def meta_copy(model):
         raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
     if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
         raise TypeError("model is scripted, and cannot be followed: give the module that it was made from")
-    memo = {id(tensor): _to_meta(tensor) for tensor in (*model.parameters(), *model.buffers())}
-    constants = list(memo.values())
-    for module in model.modules():
-        memo |= {id(value): type(value)() for name, value in vars(module).items() if "_hooks" in name}
-    with _PlainTensorsToMeta(constants):
-        return copy.deepcopy(model, memo).eval(), constants
+    attributes = [value for module in model.modules() for value in vars(module).items()]
+    plain = [value for _, value in attributes if isinstance(value, torch.Tensor)]
+    tensors = {id(tensor): _to_meta(tensor) for tensor in (*model.parameters(), *model.buffers(), *plain)}
+    hooks = {id(value): type(value)() for name, value in attributes if "_hooks" in name}
+    return copy.deepcopy(model, tensors | hooks).eval(), list(tensors.values())
 
 
 def _to_meta(tensor):
@@ -43,20 +41,6 @@ def _to_meta(tensor):
         raise ValueError("the model has lazy layers without weights: run it once first")
     meta = torch.empty(tensor.shape, dtype=tensor.dtype, device="meta")
     return nn.Parameter(meta, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else meta
-
-
-class _PlainTensorsToMeta(TorchFunctionMode):
-    """Copies of tensors that are attributes, but no parameters or buffers; they are added to `copies`."""
-
-    def __init__(self, copies):
-        super().__init__()
-        self.copies = copies
-
-    def __torch_function__(self, func, types, args=(), kwargs=None):
-        if func is not torch.Tensor.__deepcopy__:
-            return func(*args, **(kwargs or {}))
-        self.copies.append(_to_meta(args[0]))
-        return self.copies[-1]
 
 
 def changes_nothing(operation, args):

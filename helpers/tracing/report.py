@@ -30,16 +30,17 @@ class UnsupportedOperation(NotImplementedError):
 class ReceptiveField:
     """What the units of a layer depend on: pairs (height, width), in pixels of the picture.
 
-    Unit i depends on pixels from stride·i − padding to stride·i − padding + size − 1, as if the picture had
-    no
+    Unit i depends on pixels from stride·i − padding to stride·i − padding + size − 1, as if the picture had no
     border: the effective stride and padding of Araujo, Norris and Sim ("Computing receptive fields of
-    convolutional neural networks", Distill 2019). It is a box around the pixels: with dilation there can be
-    holes in it.
+    convolutional neural networks", Distill 2019). It is a box around the pixels, and around those of all
+    channels: with dilation there can be holes in it. Unit (i, j) is row i and column j, wherever the tensor
+    holds them: (N, C, H, W), (N, H, W, C), or tokens (N, H·W, C).
 
     Behind upsampling the units differ: `stride` can be a Fraction, `size` is the largest over one period,
     unit 0 begins at −padding, and only `span` is exact. `whole` is True along an axis that every unit sees
-    from end to end by construction. Where branches of different strides meet, stride and padding are None,
-    and `size` is the largest in this map.
+    from end to end by construction; what strides leave unread is not seen. Where branches of different
+    strides meet, stride and padding are None, and `size` is the largest in this map. The scores of an
+    attention, before their softmax, count as seeing all that they are compared with.
     """
 
     size: tuple
@@ -49,8 +50,7 @@ class ReceptiveField:
     _reaches: tuple = field(default=None, repr=False, compare=False)
 
     def span(self, i, j=None):
-        """((first row, last row), (first column, last column)) of unit (i, j), or (i, i) without j; not
-        clipped.
+        """((first row, last row), (first column, last column)) of unit (i, j), not clipped; without j, of (i, i).
 
         None instead of a pair where the unit depends on no pixel: a transposed convolution whose stride is
         larger than its kernel leaves such holes.
@@ -94,17 +94,21 @@ def _describe(reaches, pixels, units):
     return size, *(int(x) if x.denominator == 1 else x for x in (stride, padding)), False
 
 
-def _receptive_field(dependence, picture):
+def _receptive_field(dependence, picture, layer):
     if not isinstance(dependence, Field):
         return dependence
     try:
         for dim in range(len(dependence.dims)):
             dependence = dependence if dependence.is_grid(dim) else dependence.plain(dim)
     except NoRule as reason:
-        return Unknown("the order of its units", "", str(reason))
+        return Unknown("the order of its units", layer, str(reason))
     units = {axis: size for dim in dependence.dims for size, axis in dim if axis is not None}
     if list(units) == [1, 0]:
-        return Unknown("the order of its units", "", "its width comes before its height")
+        return Unknown("the order of its units", layer, "its width comes before its height")
+    if dependence.differ and len(units) < 2 < len(dependence.dims):
+        places = dependence.dims[-2:]
+        if any(size > 1 and axis is None for dim in places for size, axis in dim):
+            return Unknown("the order of its units", layer, "places of its map see different pixels in no order")
     axes = [_describe(dependence.reaches[axis], picture[axis], units.get(axis, 1)) for axis in (0, 1)]
     return ReceptiveField(*zip(*axes, strict=True), dependence.reaches)
 
@@ -172,7 +176,7 @@ def trace(model, input_shape):
     """
     tracer, _ = run(model, input_shape)
     picture = tuple(input_shape)[-2:]
-    rows = [r._replace(receptive_field=_receptive_field(r.receptive_field, picture)) for r in tracer.rows]
+    rows = [r._replace(receptive_field=_receptive_field(r.receptive_field, picture, r.name)) for r in tracer.rows]
     return Trace(rows, Total(sum(p.numel() for p in model.parameters()), sum(row.macs for row in rows)))
 
 
@@ -188,7 +192,7 @@ def receptive_field(model, input_shape, layer=None, output=None):
         close = difflib.get_close_matches(layer, tracer.outputs, n=3)
         raise ValueError(f"no layer {layer!r} was called" + f"; did you mean {close}?" * bool(close))
     dependence = tracer.field_of(_one_tensor(result if layer is None else tracer.outputs[layer], output))
-    found = _receptive_field(dependence, tuple(input_shape)[-2:])
+    found = _receptive_field(dependence, tuple(input_shape)[-2:], layer or "")
     if found is None:
         raise ValueError("this output does not depend on the picture")
     if isinstance(found, Unknown):

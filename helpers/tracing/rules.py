@@ -28,17 +28,18 @@ def derive(operation, shape, arguments):
     `arguments` holds a Field in place of each tensor that depends on the picture; the first tensor is "x".
     """
     name = base_name(operation)
-    lists = [
-        key for key, value in arguments.items() if isinstance(value, list) and any(isinstance(v, Field) for v in value)
-    ]
-    if is_elementwise(operation) and not lists:
+    followed = [key for key, value in arguments.items() if _holds_field(value)]
+    if is_elementwise(operation) and not any(isinstance(arguments[key], list) for key in followed):
         return join(shape, *arguments.values())
     if name not in RULES:
         raise NoRule
-    followed = lists + [key for key, value in arguments.items() if isinstance(value, Field)]
     if name not in FOLLOWS_ALL and followed != ["x"]:
         raise NoRule("its parameters depend on the picture")
     return RULES[name](shape, name=name, **arguments)
+
+
+def _holds_field(value):
+    return any(isinstance(item, Field) for item in (value if isinstance(value, list) else [value]))
 
 
 def base_name(operation):
@@ -75,27 +76,22 @@ def _convolution(shape, x, weight, stride, padding, dilation, transposed, groups
 
 
 def _pool(shape, x, kernel_size, padding, name, stride=(), dilation=(1,), **_):
-    sizes = [
-        _each(values, 3 if "3d" in name else 2) for values in (kernel_size, stride or kernel_size, padding, dilation)
-    ]
-    return _windows(x, shape, window, sizes[1], *sizes)
+    dims = 3 if "3d" in name else 2
+    kernel, stride = _each(kernel_size, dims), _each(stride or kernel_size, dims)
+    return _windows(x, shape, window, stride, kernel, stride, _each(padding, dims), _each(dilation, dims))
 
 
 def _adaptive_pool(shape, x, **_):
     for dim in (len(shape) - 2, len(shape) - 1):
         size, out_size = x.sizes()[dim], shape[dim]
-        if out_size == 1:
-            x = x.collapse(dim)
-        else:
-            x = x.move(dim, out_size, Fraction(size, out_size), adaptive_window, size, out_size)
+        how = Fraction(size, out_size), adaptive_window, size, out_size
+        x = x.collapse(dim) if out_size == 1 else x.move(dim, out_size, *how)
     return x
 
 
 def _pad(shape, x, name, pad=(), padding=(), **_):
     """Padding counts as more of the picture, whatever it holds."""
-    pad = pad or padding
-    for i, before in enumerate(pad[::2]):
-        dim = len(shape) - 1 - i
+    for dim, before in zip(reversed(range(len(shape))), (pad or padding)[::2], strict=False):
         x = x.move(dim, shape[dim], 1, window, 1, 1, before, 1, border=BORDERS.get(name))
     return x
 
@@ -127,14 +123,10 @@ def _check_rounding(step, start, out_size):
 
 
 def _pixel_shuffle(shape, x, upscale_factor, **_):
-    """Each unit becomes r × r, which its channels fill."""
-    channel, row, column = range(len(shape) - 3, len(shape))
-    if x.axes(channel) or x.differ:
-        raise NoRule("it puts channels that see different pixels side by side")
-    x, step = x.resized(channel, shape[channel]), Fraction(1, upscale_factor)
-    for dim in (row, column):
-        x = x.move(dim, shape[dim], step, around, step, Fraction(0), (0,))
-    return x
+    *batch, channels, height, width = shape
+    r, n = upscale_factor, len(batch)
+    x = x.view((*batch, channels, r, r, height // r, width // r))
+    return x.permute((*range(n + 1), n + 3, n + 1, n + 4, n + 2)).view(shape)
 
 
 def _cat(shape, tensors, dim=0, **_):
@@ -158,22 +150,18 @@ def _matmul(shape, x, mat2, **_):
     In attention both m and n hold places of the picture. Each score then counts as seeing all of n, as it
     does behind the softmax.
     """
-    left, right = x, mat2
-    if isinstance(left, Field):
-        left = left.collapse(len(shape) - 1, shape[-1])
-    if isinstance(right, Field):
-        right = right.collapse(len(shape) - 2, shape[-2])
+    m, n = len(shape) - 2, len(shape) - 1
+    left = x.collapse(n, shape[n]) if isinstance(x, Field) else x
+    right = mat2.collapse(m, shape[m]) if isinstance(mat2, Field) else mat2
     if isinstance(left, Field) and isinstance(right, Field):
-        held = {axis for dim in range(len(shape)) for axis in left.axes(dim)}
-        if held & set(right.axes(len(shape) - 1)):
-            right = right.collapse(len(shape) - 1, shape[-1])
+        held = {axis for dim in range(n) for axis in left.axes(dim)}
+        right = right.mix(n) if held & set(right.axes(n)) else right
     return join(shape, left, right)
 
 
 def _add_matmul(shape, x, mat1=None, mat2=None, batch1=None, batch2=None, **_):
     left, right = (mat1, mat2) if batch1 is None else (batch1, batch2)
-    product = _matmul(shape, left, right) if isinstance(left, Field) or isinstance(right, Field) else None
-    return join(shape, x, product)
+    return join(shape, x, _matmul(shape, left, right) if _holds_field([left, right]) else None)
 
 
 def _reduce(shape, x, dim=None, keepdim=False, **_):
@@ -212,6 +200,10 @@ def _slice(shape, x, dim=0, start=None, end=None, step=1, **_):
 def _select(shape, x, dim, index, **_):
     dim %= len(x.dims)
     return x.take(dim, index % x.sizes()[dim], 1, 1).drop(dim)
+
+
+def _unbind(shape, x, dim=0, **_):
+    return [_select(shape, x, dim, index) for index in range(x.sizes()[dim])]
 
 
 def _split(shape, x, split_size=None, split_sizes=None, dim=0, **_):
@@ -254,6 +246,7 @@ FAMILIES = {
     "slice": _slice,
     "select": _select,
     "split split_with_sizes": _split,
+    "unbind": _unbind,
     "flip": _flip,
     "copy": lambda shape, x, src, **_: src.expand(shape) if isinstance(src, Field) else None,
     "zero fill zeros_like ones_like full_like empty_like rand_like randn_like new_zeros new_ones new_full new_empty":

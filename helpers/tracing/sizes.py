@@ -51,45 +51,44 @@ def explain_sizes(model, input_shape):
     batch, channels, height, width = checked_shape(input_shape)
     rehearsal = _Rehearsal(meta_copy(model)[0])
 
-    def attempt(h, w):
-        return rehearsal.attempt((batch, channels, h, w))
+    def works(h, w):
+        return rehearsal.run((batch, channels, h, w)) is not None
 
     def keeps_size(h, w):
-        return attempt(h, w).map_size == (h, w)
+        shape = rehearsal.run((batch, channels, h, w))
+        return shape is not None and len(shape) == 3 and shape[1:] == (h, w)
 
-    first = attempt(height, width)
-    if first.error is None:
-        return _explain_success(first.output, height, width, keeps_size)
-    return _explain_failure(first, height, width, attempt, keeps_size)
+    if works(height, width):
+        return _explain_success(rehearsal.run((batch, channels, height, width)), height, width, keeps_size)
+    return _explain_failure(rehearsal, height, width, works, keeps_size)
 
 
 def _explain_success(shape, height, width, keeps_size):
-    result = partial(Sizes, True, None, None, shape)
-    text = f"A picture of {height}×{width} works: the output is {_by(shape or ())}."
-    if shape is None or len(shape) < 3 or keeps_size(height, width):
-        return result(None, None, text)
-    text = f"A picture of {height}×{width} works, but the output is {_by(shape[-2:])} (its shape: {_by(shape)})."
-    below = above = None
+    text, below, above = f"A picture of {height}×{width} works", None, None
+    if len(shape) < 3 or keeps_size(height, width):
+        return Sizes(True, None, None, shape, None, None, f"{text}: the output is {_by(shape)}.")
+    text += f", but the output is {_by(shape[-2:])} (its shape: {_by(shape)})."
     if keeps_size(_multiple(height, FURTHEST), _multiple(width, FURTHEST)):  # otherwise it is not meant to
         below, above, _ = _nearest_sizes(keeps_size, height, width)
     if below or above:
         text += f"\nThe nearest sizes that come out as large as they go in: {_both(below, above)}."
-    return result(below, above, text)
+    return Sizes(True, None, None, shape, below, above, text)
 
 
-def _explain_failure(first, height, width, attempt, keeps_size):
-    result = partial(Sizes, False, first.layer, first.sizes, None)
-    where = f"layer {first.layer!r}" if first.layer else "the model's own forward"
-    if isinstance(first.error, NotImplementedError) or "meta tensor" in first.message:
-        text = f"Only a real run can tell: the model asks for values in {where}.\nThe message: {first.message}"
-        return Sizes(None, first.layer, None, None, None, None, text)
+def _explain_failure(rehearsal, height, width, works, keeps_size):
+    layer, (sizes, message) = rehearsal.layer, rehearsal.what_failed()
+    where = f"layer {layer!r}" if layer else "the model's own forward"
+    if isinstance(rehearsal.error, NotImplementedError) or "meta tensor" in message:
+        text = f"Only a real run can tell: the model asks for values in {where}.\nThe message: {message}"
+        return Sizes(None, layer, None, None, None, None, text)
     text = f"A picture of {height}×{width} does not work: it fails in {where}"
-    text += f", where {first.operation} gets {_pair(*first.sizes)}." if first.sizes else "."
-    text += f"\nThe message: {first.message}"
-    if first.about_channels:
-        return result(None, None, f"{text}\nIts channels do not fit, so another height or width does not help.")
+    text += f", where {rehearsal.operation} gets {_pair(*sizes)}." if sizes else "."
+    text += f"\nThe message: {message}"
+    if "channels, but got" in message or (sizes and len(sizes[0]) == 4 and sizes[0][2:] == sizes[1][2:]):
+        text += "\nIts channels do not fit, so another height or width does not help."
+        return Sizes(False, layer, sizes, None, None, None, text)
 
-    below, above, some = _nearest_sizes(lambda h, w: attempt(h, w).error is None, height, width)
+    below, above, some = _nearest_sizes(works, height, width)
     if below or above:
         text += f"\nThe nearest sizes that work: {_both(below, above)}."
     elif some:
@@ -100,7 +99,7 @@ def _explain_failure(first, height, width, attempt, keeps_size):
         more = [(above[0] - height, "row"), (above[1] - width, "column")]
         padding = " and ".join(f"{n} {word}{'s' * (n > 1)}" for n, word in more if n)
         text += f"\nPad the picture by {padding}, and cut the output back to {height}×{width}."
-    return result(below, above, text)
+    return Sizes(False, layer, sizes, None, below, above, text)
 
 
 def _by(shape):
@@ -151,34 +150,12 @@ def _candidates(height, width):
     yield from (size for size in (*squares, *one_axis, *around) if min(size) > 0)
 
 
-@dataclass
-class _Attempt:
-    """One run: its first output's shape, or its error, where that was, and what met there."""
-
-    output: tuple | None = None
-    error: Exception | None = None
-    layer: str | None = None
-    operation: str = ""
-    sizes: tuple | None = None
-    message: str = ""
-
-    @property
-    def map_size(self):
-        return self.output[-2:] if self.output and len(self.output) == 3 else None
-
-    @property
-    def about_channels(self):
-        if self.operation == "convolution":
-            return "channels, but got" in self.message
-        return self.sizes is not None and len(self.sizes[0]) == 4 and self.sizes[0][2:] == self.sizes[1][2:]
-
-
 class _Rehearsal(TorchDispatchMode):
-    """Runs of a copy without data."""
+    """Runs of a copy without data. After one that fails: `error`, `layer`, and the call of an operation."""
 
     def __init__(self, model):
         super().__init__()
-        self.model, self.attempts, self.open, self.failed = model, {}, [], None
+        self.model, self.shapes, self.open, self.error, self.call = model, {}, [], None, None
         for name, module in model.named_modules():
             module.register_forward_pre_hook(partial(self._enter, name))
             module.register_forward_hook(self._leave)
@@ -189,34 +166,41 @@ class _Rehearsal(TorchDispatchMode):
     def _leave(self, module, args, output):
         self.open.pop()
 
-    def attempt(self, shape):
-        if shape not in self.attempts:
+    @property
+    def layer(self):
+        return self.open[-1] if self.open else ""
+
+    @property
+    def operation(self):
+        return self.call[0].overloadpacket.__name__.strip("_")
+
+    def run(self, shape):
+        """The shape of the first output, without the batch; None if the run fails."""
+        if shape not in self.shapes:
             self.open.clear()
+            self.error = self.call = None
             try:
                 with torch.random.fork_rng(range(torch.cuda.device_count())), torch.no_grad(), self:
                     output = self.model(empty_picture(self.model, shape))
-                first = next(tensors_in(output), None)
-                self.attempts[shape] = _Attempt(output=None if first is None else tuple(first.shape[1:]))
+                self.shapes[shape] = next((tuple(tensor.shape[1:]) for tensor in tensors_in(output)), ())
             except Exception as error:
-                self.attempts[shape] = self._failure(error)
-        return self.attempts[shape]
-
-    def _failure(self, error):
-        attempt = _Attempt(error=error.with_traceback(None), layer=self.open[-1] if self.open else "")
-        if self.failed is not None and self.failed[0] is error:
-            _, operation, args, kwargs = self.failed
-            error = _error_on_cpu(operation, args, kwargs) or error
-            attempt.operation = operation.overloadpacket.__name__.strip("_")
-            attempt.sizes = _meeting(operation, args)
-        attempt.message = " ".join(str(error).split()) or type(error).__name__
-        return attempt
+                self.error, self.shapes[shape] = error.with_traceback(None), None
+        return self.shapes[shape]
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
         try:
             return call_on_meta(operation, args, kwargs or {})
         except Exception as error:
-            self.failed = error, operation, args, kwargs or {}
+            self.call = operation, args, kwargs or {}, error
             raise
+
+    def what_failed(self):
+        """(the two shapes that do not fit together, or None; the message)"""
+        sizes, error = None, self.error
+        if self.call is not None and self.call[-1] is error:
+            operation, args, kwargs, _ = self.call
+            sizes, error = _meeting(operation, args), _error_on_cpu(operation, args, kwargs) or error
+        return sizes, " ".join(str(error).split()) or type(error).__name__
 
 
 def _error_on_cpu(operation, args, kwargs):

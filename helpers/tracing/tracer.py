@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import torch
 from torch import nn
-from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from helpers.tracing.fields import Field
@@ -45,21 +44,12 @@ def run(model, input_shape):
     model, constants = meta_copy(model)
     picture = empty_picture(model, checked_shape(input_shape))
     tracer = Tracer(model, picture, constants)
-    with torch.random.fork_rng(range(torch.cuda.device_count())), torch.no_grad(), tracer, _DataIsWritten():
+    with torch.random.fork_rng(range(torch.cuda.device_count())), torch.no_grad(), tracer:
         try:
             return tracer, model(picture)
         except Exception as error:
             error.add_note(f"in layer {tracer.layer!r}, traced with an input of shape {tuple(input_shape)}")
             raise
-
-
-class _DataIsWritten(TorchFunctionMode):
-    """`y.data = x` as the operation that it is."""
-
-    def __torch_function__(self, func, types, args=(), kwargs=None):
-        if getattr(func, "__self__", None) is torch.Tensor.data and func.__name__ == "__set__":
-            func = torch.Tensor.set_
-        return func(*args, **(kwargs or {}))
 
 
 class Tracer(TorchDispatchMode):
@@ -70,13 +60,15 @@ class Tracer(TorchDispatchMode):
         self.rows, self.outputs = [], {}
         self.open = []  # modules being called: (name, number of rows before, of layers before)
         self.layers = 0
-        self.fields = {id(t): (t, None, 0) for t in constants}  # id → (tensor, which so stays alive, field, time)
+        self.fields = {}  # id → (tensor, which so stays alive, its storage, field, time)
         self.overwritten = {}  # storage → (time, Unknown for all views of it that are older)
         self.time = 0
         self.batch = picture.shape[0]
         dims = tuple(((size, axis),) for size, axis in zip(picture.shape, (None, None, 0, 1), strict=True))
         field = Field(dims, ((pixels(picture.shape[2]),), (pixels(picture.shape[3]),)))
-        self.fields[id(picture)] = picture, field, 0
+        self._record(picture, field)
+        for tensor in constants:
+            self._record(tensor, None)
         for name, module in model.named_modules():
             module.register_forward_pre_hook(partial(self._enter, name))
             module.register_forward_hook(partial(self._leave, name))
@@ -87,14 +79,16 @@ class Tracer(TorchDispatchMode):
 
     def field_of(self, tensor):
         """Field, Unknown, or None if it does not depend on the picture."""
-        if id(tensor) not in self.fields:
+        storage = _storage(tensor)
+        _, then, field, time = self.fields.get(id(tensor), (None, None, None, 0))
+        if then != storage:  # never seen, or another one since, by `tensor.data = …`
             detail = "no operation that could be followed made it, as in another thread"
             return Unknown("a tensor", self.layer, detail) if tensor.is_meta else None
-        _, field, time = self.fields[id(tensor)]
-        if not self.overwritten:
-            return field
-        written, unknown = self.overwritten.get(tensor.untyped_storage()._cdata, (-1, None))
+        written, unknown = self.overwritten.get(storage, (-1, None))
         return unknown if written > time else field
+
+    def _record(self, tensor, field):
+        self.fields[id(tensor)] = tensor, _storage(tensor), field, self.time
 
     def _enter(self, name, module, args):
         self.open.append((name, len(self.rows), self.layers))
@@ -120,8 +114,8 @@ class Tracer(TorchDispatchMode):
         if changes_nothing(operation, args):
             return args[0]
         inputs = list(tensors_in((*args, *kwargs.values())))
-        result = call_on_meta(operation, args, kwargs)
         followed = {id(t): field for t in inputs if (field := self.field_of(t)) is not None}
+        result = call_on_meta(operation, args, kwargs)
         moved = self._follow(operation, args, kwargs, followed, result)
         macs = multiply_adds(operation.overloadpacket.__name__, args, result) // self.batch
         if moved or macs:
@@ -145,7 +139,7 @@ class Tracer(TorchDispatchMode):
         for tensor, field in zip(outputs, fields, strict=True):
             if isinstance(field, Field) and field.sizes() != tuple(tensor.shape):
                 field = Unknown(name, self.layer)
-            self.fields[id(tensor)] = tensor, field, self.time
+            self._record(tensor, field)
         if operation._schema.is_mutable and followed:
             self._overwrite(operation, args, kwargs, followed, outputs)
         if not outputs or fields[0] is None or not (operation.is_view or name in REARRANGING):
@@ -167,19 +161,19 @@ class Tracer(TorchDispatchMode):
         """Older views of a storage that is written into are not known any more; nor what nobody returns."""
         names, _, writes = _signature(operation)
         given = dict(zip(names, args, strict=False)) | kwargs
+        detail = "it writes into a part of a tensor, as circular padding does"
+        unknown = Unknown(operation.overloadpacket.__name__, self.layer, detail)
         for tensor in tensors_in([given[name] for name in writes if name in given]):
-            field = self.fields.get(id(tensor), (None, None))[1]
             returned = any(tensor is output for output in outputs)
-            if returned and field is followed.get(id(tensor)):
-                continue
-            self.time += 1
-            unknown = Unknown(
-                operation.overloadpacket.__name__,
-                self.layer,
-                "it writes into a part of a tensor, as circular padding does",
-            )
-            self.overwritten[tensor.untyped_storage()._cdata] = self.time, unknown
-            self.fields[id(tensor)] = tensor, field if returned else unknown, self.time
+            field = self.fields[id(tensor)][2] if returned else unknown
+            if field is not followed.get(id(tensor)):
+                self.time += 1
+                self.overwritten[_storage(tensor)] = self.time, unknown
+                self._record(tensor, field)
+
+
+def _storage(tensor):
+    return tensor.untyped_storage()._cdata
 
 
 @lru_cache(4096)

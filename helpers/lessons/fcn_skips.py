@@ -1,0 +1,192 @@
+"""What 05_fcn_skips shows: its pictures, its explorer, its exercises."""
+
+import torch
+import torch.nn.functional as F
+
+from helpers import scores
+from helpers.drawing import colours, mark_errors
+from helpers.drawing.style import BLUE, GREEN, INK, ORANGE
+from helpers.drawing.svg import cells, document, picture, rectangle, text
+from helpers.explore import frame, slider
+from helpers.practice import EXERCISES, Exercise
+
+LOOKS = [(BLUE, "#CFE6F5"), (ORANGE, "#FBE7BF"), (GREEN, "#CDEBE0")]
+
+
+def addition(parts_of_sum):
+    """SVG: small maps of numbers in a row, with + and = between them. parts_of_sum: {title: values (2-D list)}."""
+    size, x, parts = 58, 0, []
+    for place, (title, values) in enumerate(parts_of_sum.items()):
+        last = place == len(parts_of_sum) - 1
+        if place:
+            parts.append(text(x - 42, 96, "=" if last else "+", size=32, weight="bold"))
+        parts.append(text(x, 16, title, weight="bold"))
+        places = [(r, c) for r in range(len(values)) for c in range(len(values[0]))]
+        parts.append(cells(places, x, 30, size, fill=LOOKS[2 if last else place % 2][1], stroke=INK))
+        for row, column in places:
+            middle = x + (column + 0.5) * size
+            parts.append(text(middle, 66 + row * size, f"{values[row][column]:g}", size=20, anchor="middle"))
+        x += max(size * len(values[0]), 150) + 70
+    return document(900, 40 + size * 2, parts, "; ".join(parts_of_sum))
+
+
+def score_maps(items):
+    """SVG: pictures (3, H, W) and maps of scores (H, W) in a row; orange: for the class, blue: against it, white: 0."""
+    step, parts = 900 / len(items), []
+    high, low = torch.tensor([0.90, 0.62, 0.0]), torch.tensor([0.0, 0.45, 0.70])
+    for place, (title, values) in enumerate(items.items()):
+        if values.ndim == 2:
+            strength = (values / values.abs().max().clamp(min=1e-9))[..., None]
+            values = torch.where(strength > 0, 1 - strength * (1 - high), 1 + strength * (1 - low)).permute(2, 0, 1)
+        x, width = step * place, step - 24
+        height = width * values.shape[1] / values.shape[2]
+        parts += [text(x, 16, title, weight="bold"), picture(values, x, 28, width, height)]
+        parts.append(rectangle(x, 28, width, height, stroke=INK))
+    return document(900, 34 + height, parts, "; ".join(items))
+
+
+def class_bars(table, names):
+    """SVG: for each class one bar for each network. table: {network: [IoU of each class]}."""
+    parts, wide = [], 860 / len(names)
+    for place, network in enumerate(table):
+        x = 160 * place
+        parts.append(rectangle(x, 0, 18, 18, fill=LOOKS[place][1], stroke=LOOKS[place][0], stroke_width=2))
+        parts.append(text(x + 26, 15, network))
+    for column, name in enumerate(names):
+        x = column * wide
+        for place, values in enumerate(table.values()):
+            value, left = max(values[column], 0.0), x + 34 * place
+            top = 230 - 190 * value
+            fill, stroke = LOOKS[place][1], LOOKS[place][0]
+            parts.append(rectangle(left, top, 28, 190 * value, fill=fill, stroke=stroke, stroke_width=2))
+            parts.append(text(left + 14, top - 5, f"{value:.2f}"[1:] if value < 1 else "1", size=12, anchor="middle"))
+        parts.append(text(x, 252, name, size=15))
+    return document(900, 262, parts, f"IoU of each class for {', '.join(table)}")
+
+
+def value_bars(values):
+    """SVG: a bar for each value in percent, with its number. values: {name: 0…100}."""
+    parts = []
+    for place, (name, value) in enumerate(values.items()):
+        y = 6 + 40 * place
+        fill, stroke = LOOKS[0 if "paper" in name else 1][1], LOOKS[0 if "paper" in name else 1][0]
+        parts.append(text(170, y + 20, name, anchor="end", size=16))
+        parts.append(rectangle(182, y, 6.4 * value, 28, fill=fill, stroke=stroke, stroke_width=2))
+        parts.append(text(192 + 6.4 * value, y + 20, f"{value:.1f}", weight="bold"))
+    return document(900, 8 + 40 * len(values), parts, "Mean IoU in percent")
+
+
+def mixed(maps, weights):
+    """The class of each pixel, int64 (H, W), of the weighted sum of score maps (classes, H, W)."""
+    return sum(weight * scores_of for weight, scores_of in zip(weights, maps, strict=True)).argmax(0)
+
+
+def mix_view(image, label, maps, names, weights):
+    """SVG: the picture, what the mixed scores predict, and its errors; the mean IoU of this picture."""
+    prediction = mixed(maps, weights)
+    value = scores.mean_iou(scores.confusion_matrix(prediction, label, len(names)))
+    drawn = torch.from_numpy(colours(prediction.numpy(), names)).permute(2, 0, 1).float()
+    parts = []
+    views = {"the scene": image, "prediction": drawn, "errors": mark_errors(image, label, prediction)}
+    for place, (title, view) in enumerate(views.items()):
+        parts += [text(300 * place, 16, title, weight="bold"), picture(view, 300 * place, 26, 284, 284)]
+    told = " + ".join(f"{weight:g}·{name}" for weight, name in zip(weights, ("deep", "pool4", "pool3"), strict=True))
+    parts.append(text(0, 340, told, size=17))
+    parts.append(text(884, 340, f"mean IoU {value:.2f}", size=19, weight="bold", anchor="end"))
+    return document(900, 350, parts, f"{told}: mean IoU {value:.2f}")
+
+
+def explore(image, label, maps, names):
+    """How strongly each of FCN-8s's three score maps counts. maps: three of (classes, H, W), at the picture's size."""
+    controls = [slider("deep", 0, 3, 1), slider("pool4", 0, 3, 1), slider("pool3", 0, 3, 1)]
+    finding = "All three maps, weighted alike, give the scene back, but for thin roads."
+    frame(lambda deep, pool4, pool3: mix_view(image, label, maps, names, (deep, pool4, pool3)), controls, finding)
+
+
+def _up(x, factor=2):
+    return F.interpolate(x, scale_factor=factor, mode="bilinear")
+
+
+def _sixteen(deep_scores, pool4_scores):
+    return _up(_up(deep_scores) + pool4_scores, 16)
+
+
+def _up_all(deep, pool4):
+    return _up(deep, 32) + _up(pool4, 32)[..., : 32 * deep.shape[-2], : 32 * deep.shape[-1]]
+
+
+_generator = torch.Generator().manual_seed(0)
+EXERCISES["factors"] = Exercise(
+    right=(2, 16),
+    mistakes={
+        "This is FCN-32s: one step, no skip.": (32,),
+        "This is FCN-8s: pool4 *and* pool3.": (2, 2, 8),
+        "The order is turned round: first up to pool4's map, then to the picture.": (16, 2),
+        "After the addition the map has stride 16: how far is it to the picture?": (2, 8),
+        "32 is where the deep map starts. The steps must multiply to 32.": (2, 32),
+    },
+    hints=(
+        "the deep map has stride 32, pool4 has stride 16. How much larger is pool4's map?",
+        "the factors multiply to 32; the first one leads to pool4's size.",
+    ),
+    insight="Every FCN goes up by 32 in all. The skips only choose where it stops on the way.",
+)
+EXERCISES["sixteen"] = Exercise(
+    right=_sixteen,
+    cases=tuple(
+        (torch.randn(1, 3, h, w, generator=_generator), torch.randn(1, 3, 2 * h, 2 * w, generator=_generator))
+        for h, w in ((2, 2), (3, 2))
+    ),
+    tolerance=1e-4,
+    mistakes={
+        "This goes up by 32 before the addition: the maps do not meet at pool4's size.": _up_all,
+        "pool4's scores are missing.": lambda deep, pool4: _up(_up(deep), 16),
+        "The deep scores are missing.": lambda deep, pool4: _up(pool4, 16),
+        "The last step is missing: the sum has stride 16, the picture has stride 1.": (
+            lambda deep, pool4: _up(deep) + pool4
+        ),
+        "×32 in one step is not the same as ×2 and ×16: bilinear steps smooth anew each time.": (
+            lambda deep, pool4: _up(deep, 32) + _up(pool4, 16)
+        ),
+        "The scores are multiplied. They are added.": lambda deep, pool4: _up(_up(deep) * pool4, 16),
+        "The nearest value is repeated; FCN upsamples bilinearly.": (
+            lambda deep, pool4: F.interpolate(F.interpolate(deep, scale_factor=2) + pool4, scale_factor=16)
+        ),
+    },
+    hints=(
+        "`up(x, factor)` is given. Bring the deep scores to pool4's size, and add.",
+        "two calls of `up`: one before the addition, one after it. Which factors?",
+    ),
+    insight="One more such line, with pool3, makes it FCN-8s. The whole idea of skips is an addition.",
+)
+
+
+def _aligned(deep, shallow):
+    """Cut the upsampled deep scores to the shallower map."""
+    return _up(deep)[..., : shallow.shape[-2], : shallow.shape[-1]] + shallow
+
+
+EXERCISES["align"] = Exercise(
+    right=_aligned,
+    cases=tuple(
+        (torch.randn(1, 2, *small, generator=_generator), torch.randn(1, 2, *large, generator=_generator))
+        for small, large in (((3, 3), (5, 6)), ((2, 4), (4, 7)), ((2, 2), (4, 4)))
+    ),
+    tolerance=1e-4,
+    mistakes={
+        "The deep scores are squeezed to the other size. Then no unit lies where it belongs: cut instead.": (
+            lambda deep, shallow: F.interpolate(deep, shallow.shape[-2:], mode="bilinear") + shallow
+        ),
+        "You cut at the top and left. What hangs over is at the bottom and at the right.": (
+            lambda deep, shallow: _up(deep)[..., -shallow.shape[-2] :, -shallow.shape[-1] :] + shallow
+        ),
+        "The shallower scores are missing.": lambda deep, shallow: _up(deep)[
+            ..., : shallow.shape[-2], : shallow.shape[-1]
+        ],
+    },
+    hints=(
+        "upsample first. Then the result may be a row or a column larger than `shallow`: which one?",
+        "both maps begin at the picture's upper left corner, so cut the end: `[..., :height, :width]`.",
+    ),
+    insight="The paper pads the picture by 100 pixels instead, and cuts 5, 9 or 31: same idea, other numbers.",
+)
