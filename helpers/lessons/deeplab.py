@@ -174,7 +174,8 @@ _BUILDERS = {
 
 
 def _architecture(state):
-    if not isinstance(state, dict) or "classifier.4.weight" not in state or len(state["classifier.4.weight"]) != 21:
+    aspp, last = "classifier.0.convs.0.0.weight", "classifier.4.weight"
+    if not isinstance(state, dict) or aspp not in state or last not in state or len(state[last]) != 21:
         return None
     return next((name for name, mark in _BUILDERS.items() if mark in state), None)
 
