@@ -249,6 +249,9 @@ EXPERIMENTS = {
         3,
     ),
     "deeplab_32": Experiment("DeepLab, stride 32", partial(deeplab, output_stride=32), on_scenes, SCENES, 3),
+    "deeplab_8_separable": Experiment(
+        "DeepLab, stride 8, separable", partial(deeplab, output_stride=8, separable=True), on_scenes, SCENES, 3
+    ),
     "coins": Experiment("U-Net, coins", partial(UNet, 3, 2), on_coins, {"size": 64, "train": 192, "epochs": 3}),
     "mosaics": Experiment(
         "U-Net, texture mosaics", partial(UNet, 3, 3), on_mosaics, {"size": 96, "train": 256, "test": 128, "epochs": 4}
