@@ -351,7 +351,7 @@ def _resnet_stages(in_channels, output_stride):
 
     if in_channels != 3:
         raise ValueError(f"in_channels must be 3 with trunk='resnet101', got {in_channels}")
-    net = resnet101(replace_stride_with_dilation=[False, output_stride < 32, output_stride < 16])
+    net = resnet101(replace_stride_with_dilation=[False, output_stride < 16, output_stride < 32])
     first = nn.Sequential(net.conv1, net.bn1, net.relu, net.maxpool, net.layer1)
     return nn.Sequential(first, net.layer2, net.layer3, net.layer4), 256, 2048, 48
 

@@ -247,3 +247,11 @@ def test_refusals(make, message):
     with pytest.raises(ValueError) as refused:
         make()
     assert message in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_the_last_strides_of_the_paper_sized_deeplab_become_dilations():
+    """Output stride 16 keeps the stride of the third stage and dilates the fourth (Chen et al. 2017, §3.1)."""
+    for output_stride, dilations in {32: (1, 1), 16: (1, 2), 8: (2, 4)}.items():
+        with torch.device("meta"):
+            net = DeepLab(3, 21, output_stride=output_stride, trunk="resnet101", auxiliary=False)
+        assert tuple(stage[-1].conv2.dilation[0] for stage in net.stages[2:]) == dilations
