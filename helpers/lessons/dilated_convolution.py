@@ -22,7 +22,8 @@ def taps(values, kernel_size, dilation, row, column, output):
     size = min(40, 300 / across)
     read = {(row + dilation * y, column + dilation * x) for y in range(kernel_size) for x in range(kernel_size)}
     outside = [(y, x) for y, x in read if y >= len(values) or x >= len(values[0])]
-    parts = [text(0, 14, f"{kernel_size * kernel_size} taps, {dilation - 1} cells skipped between them", weight="bold")]
+    skipped = f"{dilation - 1} cell{'s' * (dilation != 2)} skipped between them"
+    parts = [text(0, 14, f"{kernel_size * kernel_size} taps, {skipped}", weight="bold")]
     parts += _numbers(values, 0, 26, size, read, ORANGE)
     parts.append(cells(outside, 0, 26, size, stroke=RED, width=2, dash="4 3"))
     parts.append(rectangle(size * column, 26 + size * row, size * reach, size * reach, stroke=INK, stroke_width=3))
@@ -175,13 +176,13 @@ def waters(items):
     """SVG: pictures (3, H, W) in a row, each with a title and a small square marked in its middle."""
     step, parts = 900 / len(items), []
     for place, (title, (image, row, column)) in enumerate(items.items()):
-        x, width = step * place, step - 40
+        x, width = step * place, 340
         scale = width / image.shape[-1]
         parts.append(text(x, 14, title, weight="bold"))
         parts.append(picture(image, x, 26, width, width * image.shape[-2] / image.shape[-1]))
         box = [x + (column - 7) * scale, 26 + (row - 7) * scale, 15 * scale, 15 * scale]
         parts += [rectangle(*box, stroke="white", stroke_width=5), rectangle(*box, stroke=RED, stroke_width=2.5)]
-    return document(900, 34 + max((step - 40) * i.shape[-2] / i.shape[-1] for i, *_ in items.values()), parts, "Waters")
+    return document(900, 34 + max(340 * i.shape[-2] / i.shape[-1] for i, *_ in items.values()), parts, "Waters")
 
 
 def cost_bars(costs):
