@@ -148,7 +148,8 @@ class UNet(Segmenter):
     """U-Net (Ronneberger et al. 2015, Fig. 1), padded so that the result has the size of the picture.
 
     `width` is the number of channels of the first block (64 in the paper); it doubles at each of the `depth` poolings
-    (4 in the paper). `skips=False` leaves the copies out. With `padded=False` the result is smaller than the picture.
+    (4 in the paper). `skips=False` leaves the copies out, `skips="sum"` adds them instead of joining them as channels.
+    With `padded=False` the result is smaller than the picture.
     The paper's: `UNet(1, 2, width=64, depth=4, padded=False, norm=False, auxiliary=False)`.
 
     Height and width must be multiples of 2**depth; without padding they must be 2**depth·b − 4 with a whole b, and
@@ -181,7 +182,8 @@ class UNet(Segmenter):
     ):
         super().__init__(in_channels, classes)
         self.width, self.depth = whole_number("width", width), whole_number("depth", depth)
-        self.skips, self.padded = skips, padded
+        self.skips = _one_of("skips", skips, (True, False, "sum"))
+        self.padded = padded
         self.odd_sizes = _one_of("odd_sizes", odd_sizes, self.ODD_SIZES if padded else ("refuse",))
         options = {"padded": padded, "norm": norm, "separable": separable}
         widths = [width * 2**level for level in range(depth + 1)]
@@ -190,7 +192,7 @@ class UNet(Segmenter):
         self.bottom = double_conv(widths[-2], widths[-1], **options)
         pairs = [(widths[level + 1], widths[level]) for level in reversed(range(depth))]
         self.up = nn.ModuleList(nn.ConvTranspose2d(deep, shallow, 2, stride=2) for deep, shallow in pairs)
-        joined = 2 if skips else 1
+        joined = 2 if skips is True else 1
         self.merge = nn.ModuleList(double_conv(joined * shallow, shallow, **options) for _, shallow in pairs)
         self.head = nn.Conv2d(width, classes, 1)
         self.auxiliary_head = nn.Conv2d(widths[-1], classes, 1) if auxiliary else None
@@ -209,7 +211,9 @@ class UNet(Segmenter):
         for up, merge in zip(self.up, self.merge, strict=True):
             skip = skips.pop()
             x = self._enlarge(up, x, skip)
-            if self.skips:
+            if self.skips == "sum":
+                x = x + _middle(skip, x)
+            elif self.skips:
                 x = torch.cat([_middle(skip, x), x], dim=1)
             x = merge(x)
         logits = self.head(x)  # (N, classes, H, W)

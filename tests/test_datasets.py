@@ -34,6 +34,14 @@ def test_coins_label_is_what_the_readme_says():
     assert f"of {agreement:.3f}." in (ROOT / "data/README.md").read_text(encoding="utf-8")
 
 
+def test_the_cell_is_the_file_of_scikit_image():
+    from skimage import data
+
+    image = datasets.cell()
+    assert image.shape == (3, 660, 550) and (image[0] == image[2]).all()
+    assert ((image[0] * 255).round().byte().numpy() == data.cell()).all()
+
+
 def test_random_crops():
     image, label = datasets.coins()
     crops = datasets.random_crops(image, label, size=32, count=20, seed=3)

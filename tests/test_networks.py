@@ -15,6 +15,7 @@ SMALL = {
     "FCN-8s, learned": lambda **options: FCN(3, 7, 8, learned_upsampling=True, **options),
     "U-Net": lambda **options: UNet(3, 7, **options),
     "U-Net without skips": lambda **options: UNet(3, 7, skips=False, **options),
+    "U-Net, skips added": lambda **options: UNet(3, 7, skips="sum", **options),
     "U-Net, separable": lambda **options: UNet(3, 7, separable=True, **options),
     "DeepLab, 8": lambda **options: DeepLab(3, 7, 8, **options),
     "DeepLab, 16": lambda **options: DeepLab(3, 7, 16, **options),

@@ -183,7 +183,7 @@ fcn, unet, deeplab = partial(FCN, 3, 7), partial(UNet, 3, 7), partial(DeepLab, 3
 shallow = partial(DeepLab, 3, 3, output_stride=4, widths=(16, 24), decoder=False)
 stack = partial(dilated_stack, 3)
 
-# Most needed first. The scoreboard's entries are those that run `on_scenes` with SCENES.
+# Most needed first. The scoreboard's entries (`helpers.scoreboard.ENTRIES`) all run `on_scenes` with SCENES.
 EXPERIMENTS = {
     "gridding_222": Experiment("pairs of pixels, dilations 2, 2, 2", partial(stack, 2, [2, 2, 2]), on_task, PAIRS),
     "gridding_123": Experiment("pairs of pixels, dilations 1, 2, 3", partial(stack, 2, [1, 2, 3]), on_task, PAIRS),
@@ -193,6 +193,7 @@ EXPERIMENTS = {
     "fcn_8s": Experiment("FCN-8s", partial(fcn, prediction_stride=8), on_scenes, SCENES),
     "unet": Experiment("U-Net", unet, on_scenes, SCENES),
     "unet_no_skips": Experiment("U-Net without skips", partial(unet, skips=False), on_scenes, SCENES),
+    "unet_sum": Experiment("U-Net, skips added", partial(unet, skips="sum"), on_scenes, SCENES),
     "deeplab_8": Experiment("DeepLab, stride 8", partial(deeplab, output_stride=8), on_scenes, SCENES),
     "deeplab_16": Experiment("DeepLab, stride 16", partial(deeplab, output_stride=16), on_scenes, SCENES),
     "deeplab_8_no_decoder": Experiment(

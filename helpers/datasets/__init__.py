@@ -6,13 +6,13 @@ Every item is (image, label): float32 (3, H, W) in [0, 1] and int64 (H, W), 255 
 from helpers.datasets import scenes, tasks
 from helpers.datasets.files import read_image
 from helpers.datasets.folders import CamVid, Folder
-from helpers.datasets.photographs import PHOTOGRAPH_CLASSES, PHOTOGRAPHS, coins, photograph, random_crops
+from helpers.datasets.photographs import PHOTOGRAPH_CLASSES, PHOTOGRAPHS, cell, coins, photograph, random_crops
 from helpers.datasets.textures import TEXTURES, texture_crops, texture_mosaics
 
 __all__ = [
-    "HERO_PHOTOGRAPH", "HERO_SCENE", "PHOTOGRAPHS", "PHOTOGRAPH_CLASSES", "TEXTURES", "CamVid", "Folder", "coins",
-    "photograph", "random_crops", "read_image", "scenes", "stored_results", "tasks",
-    "texture_crops", "texture_mosaics",
+    "HERO_PHOTOGRAPH", "HERO_SCENE", "PHOTOGRAPHS", "PHOTOGRAPH_CLASSES", "TEXTURES", "CamVid", "Folder", "cell",
+    "coins", "photograph", "random_crops", "read_image", "scenes", "stored_results", "tasks", "texture_crops",
+    "texture_mosaics",
 ]  # fmt: skip
 
 # The two pictures that go through the whole series.

@@ -1,4 +1,4 @@
-"""Photographs with a label map. Sources and licences: data/README.md."""
+"""Photographs, all but one with a label map. Sources and licences: data/README.md."""
 
 import torch
 
@@ -17,6 +17,11 @@ PHOTOGRAPH_CLASSES = (
 def coins():
     """The photograph *Greek coins from Pompeii* (303×384), 24 coins; classes 0 table, 1 coin."""
     return read_image(PHOTOS / "coins.png"), read_label(PHOTOS / "coins_label.png")
+
+
+def cell():
+    """A cell under a microscope (660×550), float32 `(3, H, W)`, three equal channels; without a label."""
+    return read_image(PHOTOS / "cell.png")
 
 
 def photograph(name):

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from helpers import scores
 from helpers.drawing import colours, mark_errors
 from helpers.drawing.style import BLUE, GREEN, INK, ORANGE
-from helpers.drawing.svg import cells, document, picture, rectangle, text
+from helpers.drawing.svg import cells, document, grid, line, picture, rectangle, text
 from helpers.explore import frame, slider
 from helpers.practice import EXERCISES, Exercise
 
@@ -76,6 +76,45 @@ def value_bars(values):
     return document(900, 8 + 40 * len(values), parts, "Mean IoU in percent")
 
 
+def map_shapes(net, images):
+    """{name: (C, H, W)} of the maps that an FCN-8s scores: pool3, pool4 and the deepest one."""
+    x, maps = images, []
+    for stage in net.stages:
+        x = stage(x)
+        maps.append(tuple(x.shape[1:]))
+    return {"pool3": maps[2], "pool4": maps[3], "deep": tuple(net.classifier(x).shape[1:])}
+
+
+def paper_figure(shapes):
+    """SVG: FCN-8s as a row of maps, cells to scale, and the way back: scores, ×2, plus. `shapes`: of `map_shapes`."""
+    side, parts = 150, []
+    for place, (name, (channels, height, _)) in enumerate(shapes.items()):
+        x, fill = 250 + 240 * place, LOOKS[place][1]
+        parts.append(text(x, 16, f"{name}: {channels}×{height}×{height}", weight="bold"))
+        parts.append(grid(x, 28, side / height, height, fill=fill, stroke=LOOKS[place][0]))
+        parts.append(arrow(x + side / 2, 182, x + side / 2, 222))
+        parts.append(text(x + side / 2 + 10, 207, "1×1 layer", size=14))
+        sign = "21 scores" if name == "deep" else "+"
+        parts.append(text(x + side / 2, 250, sign, size=26 if sign == "+" else 17, weight="bold", anchor="middle"))
+        if name != "deep":
+            start = x + (262 if name == "pool4" else 300)
+            parts += [arrow(start, 243, x + 90, 243), text(x + 178, 233, "×2", anchor="middle")]
+    parts.append(text(0, 16, "picture: 3×512×512", weight="bold"))
+    parts.append(rectangle(0, 28, side, side, fill="#F2F2F2", stroke=INK))
+    parts += [arrow(310, 243, 178, 243), text(240, 233, "×8", anchor="middle")]
+    parts.append(text(0, 250, "21 scores a pixel", size=17, weight="bold"))
+    for start, end in [(side + 8, 242), (408, 482), (648, 722)]:
+        parts.append(arrow(start, 103, end, 103))
+    return document(900, 262, parts, "FCN-8s with the sizes of its maps")
+
+
+def arrow(x1, y1, x2, y2):
+    """A straight arrow along one axis."""
+    dx, dy = (x2 > x1) - (x2 < x1), (y2 > y1) - (y2 < y1)
+    barbs = [line(x2, y2, x2 - 8 * dx + 5 * turn * dy, y2 - 8 * dy + 5 * turn * dx) for turn in (-1, 1)]
+    return line(x1, y1, x2, y2) + "".join(barbs)
+
+
 def mixed(maps, weights):
     """The class of each pixel, int64 (H, W), of the weighted sum of score maps (classes, H, W)."""
     return sum(weight * scores_of for weight, scores_of in zip(weights, maps, strict=True)).argmax(0)
@@ -116,20 +155,20 @@ def _up_all(deep, pool4):
 
 
 _generator = torch.Generator().manual_seed(0)
-EXERCISES["factors"] = Exercise(
-    right=(2, 16),
+EXERCISES["missing-layer"] = Exercise(
+    right=(256, 21, 1),
     mistakes={
-        "This is FCN-32s: one step, no skip.": (32,),
-        "This is FCN-8s: pool4 *and* pool3.": (2, 2, 8),
-        "The order is turned round: first up to pool4's map, then to the picture.": (16, 2),
-        "After the addition the map has stride 16: how far is it to the picture?": (2, 8),
-        "32 is where the deep map starts. The steps must multiply to 32.": (2, 32),
+        "The order is turned round: what comes in is pool3, what goes out are scores.": (21, 256, 1),
+        "So it stays a map of features, and the error stays.": (256, 256, 1),
+        "A 3×3 without padding makes the map smaller; and a score needs its own cell only.": (256, 21, 3),
+        "512 channels has pool4. The error names the map that it met.": (512, 21, 1),
+        "This runs, and adds one map to all 21 classes alike: no decision changes.": (256, 1, 1),
     },
     hints=(
-        "the deep map has stride 32, pool4 has stride 16. How much larger is pool4's map?",
-        "the factors multiply to 32; the first one leads to pool4's size.",
+        "the error names two numbers of channels. Which of them must become the other?",
+        "21 is the number of classes; a score is made from one cell alone.",
     ),
-    insight="Every FCN goes up by 32 in all. The skips only choose where it stops on the way.",
+    insight="The error's dimension 1 is the channels: (N, C, H, W). Dimension 2 or 3 would say that sizes do not meet.",
 )
 EXERCISES["sixteen"] = Exercise(
     right=_sixteen,
@@ -157,7 +196,7 @@ EXERCISES["sixteen"] = Exercise(
         "`up(x, factor)` is given. Bring the deep scores to pool4's size, and add.",
         "two calls of `up`: one before the addition, one after it. Which factors?",
     ),
-    insight="One more such line, with pool3, makes it FCN-8s. The whole idea of skips is an addition.",
+    insight="One more such line makes it FCN-8s. All go up by 32 in all: skips choose where to stop on the way.",
 )
 
 

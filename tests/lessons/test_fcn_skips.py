@@ -8,6 +8,7 @@ from ipywidgets.widgets.widget import _instances
 
 from helpers.datasets import scenes
 from helpers.lessons import fcn_skips
+from helpers.networks import FCN
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,16 @@ def test_pictures_are_svg():
     ET.fromstring(fcn_skips.value_bars({"FCN-8s, paper": 62.7, "FCN-8s, ours": 69.5}))
     drawn = fcn_skips.class_bars({"FCN-8s": [0.5, 1.0, 0.0], "FCN-16s": [0.2, float("nan"), 0.1]}, ("a", "b", "c"))
     ET.fromstring(drawn)
+
+
+def test_the_papers_figure_has_the_papers_sizes():
+    with torch.device("meta"):
+        net = FCN(3, 21, 8, trunk="vgg16", auxiliary=False)
+        shapes = fcn_skips.map_shapes(net, torch.empty(1, 3, 512, 512))
+    assert shapes == {"pool3": (256, 64, 64), "pool4": (512, 32, 32), "deep": (4096, 16, 16)}
+    drawn = fcn_skips.paper_figure(shapes)
+    ET.fromstring(drawn)
+    assert drawn.count("×2") == 2 and "pool4: 512×32×32" in drawn
 
 
 @pytest.mark.parametrize(
