@@ -3,7 +3,7 @@
 import torch
 
 from helpers.drawing.style import BLUE, GREEN, INK, ORANGE
-from helpers.drawing.svg import cells, document, picture, rectangle, text
+from helpers.drawing.svg import cells, document, grid, line, picture, rectangle, text
 from helpers.explore import choice, frame, slider
 from helpers.practice import EXERCISES, Exercise
 
@@ -67,6 +67,42 @@ def _numbers(values, x, y, size, fill):
         for column in range(width):
             middle = x + (column + 0.5) * size
             yield text(middle, y + row * size + 24, f"{values[row][column]:g}", size=17, anchor="middle")
+
+
+def wires(in_channels, out_channels, kernel_size):
+    """SVG: which channels a layer connects: a square is a kernel, a thin line a single weight. Ordinary, two stages."""
+    step, top, parts = 58, 42, []
+    middle = (out_channels - in_channels) / 2
+
+    def place(x, number, shift):
+        return x, top + step * (number + max(shift, 0))
+
+    reads = [place(10, c, middle) for c in range(in_channels)]
+    writes = [place(310, n, -middle) for n in range(out_channels)]
+    parts.append(text(0, 14, "ordinary: groups=1", weight="bold"))
+    kernels_ = [(start, end) for start in reads for end in writes]
+    parts += _wires(kernels_, BLUE, kernel_size)
+    reads_two = [(x + 470, y) for x, y in reads]
+    between = [(x + 210, y) for x, y in reads_two]
+    mixed = [(x + 550, y) for x, y in writes]
+    parts.append(text(470, 14, f"depthwise: groups={in_channels}", weight="bold"))
+    parts.append(text(700, 14, "pointwise: 1×1", weight="bold"))
+    parts += _wires([(start, end) for start in between for end in mixed], GREEN, 1)
+    parts += _wires(list(zip(reads_two, between, strict=True)), ORANGE, kernel_size)
+    for x, y in [*reads, *writes, *reads_two, *between, *mixed]:
+        parts.append(rectangle(x - 10, y - 10, 20, 20, fill="white", stroke=INK, stroke_width=2))
+    height = top + step * max(in_channels, out_channels)
+    return document(900, height - 30, parts, "Which channels are connected")
+
+
+def _wires(pairs, colour, kernel_size):
+    for (x1, y1), (x2, y2) in pairs:
+        yield line(x1, y1, x2, y2, stroke=colour, width=1.5 if kernel_size == 1 else 3)
+    starts = sorted({start for start, _ in pairs})
+    for (x1, y1), (x2, y2) in pairs if kernel_size > 1 else []:
+        along = 0.4 + 0.32 * starts.index((x1, y1)) / len(starts)  # the kernels of one input below each other
+        x, y = x1 + along * (x2 - x1) - 9, y1 + along * (y2 - y1) - 9
+        yield grid(x, y, 18 / kernel_size, kernel_size, fill=PALE[colour], stroke=INK)
 
 
 def kernels(tables):
