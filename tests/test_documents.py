@@ -358,7 +358,7 @@ def test_no_module_shadows_a_function():
 def test_glossary():
     """Each term is found in the notebook that teaches it."""
     text = (ROOT / "notebooks" / "glossary.md").read_text(encoding="utf-8")
-    rows = [line for line in text.splitlines() if line.startswith("| ")][1:]
+    rows = [line for line in text.splitlines() if line.startswith("| ") and "](" in line]
     assert len(rows) >= 25 and "sementic segmantation" in text  # claim 1: how the note spelt it
     for row in rows:
         words, target = re.match(r"\| (.+?) \| .+\]\((\d\d_\w+)\.ipynb\) \|$", row).groups()

@@ -157,20 +157,20 @@ def _two_stages(k, c, n):
     return k * k * c + c * n
 
 
-EXERCISES["eight-times"] = Exercise(
-    right=72,
+EXERCISES["twenty-times"] = Exercise(
+    right=100,
     mistakes={
-        "At this n the saving is still below 8: one more.": 71,
-        "This is where the curve looks flat. Find the *first* n with a saving of at least 8.": 128,
-        "At n = 64 the saving is 7.89: close, but below 8.": 64,
-        "9 is what the saving comes near for many channels. How many output channels does a saving of 8 need?": 9,
-        "8 is the saving. How many output channels does it need?": 8,
+        "At this n the saving is still below 20: one more.": 99,
+        "72 is right for 3×3 kernels and a saving of 8.": 72,
+        "25 is what the saving comes near for many channels. How many output channels does a saving of 20 need?": 25,
+        "20 is the saving. How many output channels does it need?": 20,
+        "There it is above 20. Find the *first* n with a saving of at least 20.": 128,
     },
     hints=(
-        "raise `n` in the cell above and read the saving.",
-        "you want 1/n + 1/9 to be at most 1/8: what is 1/8 − 1/9?",
+        "raise `n_try` in the cell above and read the saving.",
+        "you want 1/n + 1/25 to be at most 1/20: what is 1/20 − 1/25?",
     ),
-    insight="1/8 − 1/9 = 1/72. Thin layers save less: a layer with 16 outputs saves 5.76 times, not 9.",
+    insight="1/20 − 1/25 = 1/100. Thin layers save less: a 5×5 layer with 16 outputs saves 9.76 times, not 25.",
 )
 EXERCISES["two-stages"] = Exercise(
     right=_two_stages,
