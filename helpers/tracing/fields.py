@@ -8,6 +8,8 @@ import numpy as np
 
 from helpers.tracing.reach import NoRule, around, everything, read, taps, unite, window
 
+IN_BLOCKS = "it cuts an axis of the picture into blocks, as window attention and space-to-depth do"
+
 
 @dataclass(frozen=True, eq=False)
 class Field:
@@ -52,9 +54,18 @@ class Field:
         field = self.along(axis, read, size, size * copies, step, None, around, step, Fraction(0), (0,))
         return field.resized(dim, size * copies, axis)
 
-    def is_grid(self, dim):
-        """Whether its units are the places of a map, row by row: tokens."""
-        return [axis for _, axis in self.dims[dim]] == [0, 1]
+    def in_order(self):
+        """With plain dimensions, or tokens (the places of a map, row by row), and the height before the width."""
+        field = self
+        for dim, factors in enumerate(self.dims):
+            field = field if [axis for _, axis in factors] == [0, 1] else field.plain(dim)
+        axes = [axis for dim in range(len(field.dims)) for axis in field.axes(dim)]
+        if axes == [1, 0]:
+            raise NoRule("its width comes before its height")
+        others = [size for factors in field.dims[-2:] for size, axis in factors if axis is None]
+        if field.differ and len(axes) < 2 < len(field.dims) and max(others, default=1) > 1:
+            raise NoRule("places of its map see different pixels in no order")
+        return field
 
     def move(self, dim, size, step, index_map, *parameters, border=None):
         """An index map along one dimension, which then has `size` units."""
@@ -114,7 +125,9 @@ class Field:
                 have, axis = queue.pop(0)
                 if size % have:
                     if axis is not None or have % size:
-                        raise NoRule("it cuts an axis of the picture into pieces")
+                        raise NoRule(
+                            "it cuts an axis of the picture into blocks, as window attention and space-to-depth do"
+                        )
                     queue.insert(0, (have // size, None))
                     have = size
                 dim.append((have, axis))
@@ -138,6 +151,8 @@ def tidy(factors):
 def join(shape, *operands):
     """An elementwise operation with broadcasting; operands that are no Field do not depend on the picture."""
     fields = list(dict.fromkeys(x for x in operands if isinstance(x, Field)))
+    if len(fields) == 1 and fields[0].sizes() == shape:
+        return fields[0]
     wide = [field.expand(shape) for field in fields]
     for dim in range(len(shape)):
         kinds = {field.dims[dim] for field in wide if field.axes(dim)}

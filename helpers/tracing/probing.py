@@ -1,11 +1,11 @@
 """Receptive fields by measurement: which pixels of the picture move a unit, and by how much."""
 
-import copy
-
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch.nn.modules.utils import _pair
 from torch.overrides import TorchFunctionMode
+
+from helpers.tracing.meta import copy_of
 
 FLAT = {"relu", "relu6", "hardtanh", "hardswish", "hardsigmoid", "threshold", "clamp", "clamp_min"}
 ROUNDING = 1e-9  # a gradient below this share of the largest is the rounding of a zero
@@ -29,7 +29,7 @@ def support(model, input_shape, unit, layer=None, output=None):
     with torch.random.fork_rng(devices=[]), _EveryConnectionOpen():
         torch.manual_seed(0)
         pictures = 1e-3 * torch.rand(units[..., 0].numel(), *input_shape, dtype=torch.float64)
-        gradient = _gradient(_copy(model, _positive), pictures, units.reshape(-1, 2), layer, output)
+        gradient = _gradient(copy_of(model, _positive), pictures, units.reshape(-1, 2), layer, output)
     moves = (gradient > ROUNDING * gradient.max()).any(1)
     return moves if units.ndim > 1 else moves[0]
 
@@ -45,7 +45,7 @@ def effective_receptive_field(model, input_shape, unit=None, layer=None, output=
     """
     if isinstance(pictures, int):
         pictures = torch.randn(pictures, *input_shape, generator=torch.Generator().manual_seed(seed))
-    model = _copy(model, lambda name, tensor: tensor.detach().clone())
+    model = copy_of(model, lambda name, tensor: tensor.detach().clone())
     units = None if unit is None else torch.tensor([unit])
     with torch.random.fork_rng(devices=[]):
         gradients = (_gradient(model, picture[None], units, layer, output) for picture in pictures)
@@ -70,15 +70,6 @@ def _gradient(model, pictures, units, layer, output):
     values = result[torch.arange(len(units)), :, units[:, 0], units[:, 1]]
     weights = torch.linspace(1, 2, values.shape[1], dtype=values.dtype)  # a plain sum of a softmax is constant
     return torch.autograd.grad((values * weights).sum(), pictures)[0].abs()
-
-
-def _copy(model, new):
-    """In eval mode, with new(name, tensor) for each parameter and buffer, and without hooks."""
-    memo = {id(p): nn.Parameter(new(name, p), requires_grad=False) for name, p in model.named_parameters()}
-    memo |= {id(b): new(name, b) for name, b in model.named_buffers()}
-    for module in model.modules():
-        memo |= {id(value): type(value)() for name, value in vars(module).items() if "_hooks" in name}
-    return copy.deepcopy(model, memo).eval()
 
 
 def _positive(name, tensor):
@@ -114,12 +105,11 @@ def _zero_or_not(gradient):
     return (size > ROUNDING * size.max()) * (0.5 + torch.rand_like(gradient))
 
 
-def _open_max_pool(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, **_):
-    shape = F.max_pool2d(input.detach(), kernel_size, stride, padding, dilation, ceil_mode).shape
-    for dim in (2, 3):
-        parameters = (kernel_size, stride or kernel_size, padding, dilation)
-        k, s, p, d = (n if isinstance(n, int) else n[dim - 2] for n in parameters)
-        x = F.pad(input.transpose(dim, 3), (p, k * d + s))  # more than any window needs
-        x = sum(x[..., i * d : i * d + s * (shape[dim] - 1) + 1 : s] for i in range(k))
-        input = x.transpose(dim, 3)
-    return input
+def _open_max_pool(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, **_):
+    """The sum over the same windows."""
+    height, width = F.max_pool2d(x.detach(), kernel_size, stride, padding, dilation, ceil_mode).shape[2:]
+    kernel, stride, (top, left) = _pair(kernel_size), _pair(stride or kernel_size), _pair(padding)
+    bottom, right = (k * d + s for k, d, s in zip(kernel, _pair(dilation), stride, strict=True))  # more than is needed
+    ones = torch.ones(x.shape[1], 1, *kernel, dtype=x.dtype)
+    x = F.conv2d(F.pad(x, (left, left + right, top, top + bottom)), ones, None, stride, 0, dilation, x.shape[1])
+    return x[..., :height, :width]

@@ -1,7 +1,7 @@
 """One table for any 2-D network: output shapes, receptive fields, parameters and multiply-adds by layer."""
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from html import escape
@@ -98,17 +98,10 @@ def _receptive_field(dependence, picture, layer):
     if not isinstance(dependence, Field):
         return dependence
     try:
-        for dim in range(len(dependence.dims)):
-            dependence = dependence if dependence.is_grid(dim) else dependence.plain(dim)
+        dependence = dependence.in_order()
     except NoRule as reason:
         return Unknown("the order of its units", layer, str(reason))
-    units = {axis: size for dim in dependence.dims for size, axis in dim if axis is not None}
-    if list(units) == [1, 0]:
-        return Unknown("the order of its units", layer, "its width comes before its height")
-    if dependence.differ and len(units) < 2 < len(dependence.dims):
-        places = dependence.dims[-2:]
-        if any(size > 1 and axis is None for dim in places for size, axis in dim):
-            return Unknown("the order of its units", layer, "places of its map see different pixels in no order")
+    units = {axis: size for dim in dependence.dims for size, axis in dim}
     axes = [_describe(dependence.reaches[axis], picture[axis], units.get(axis, 1)) for axis in (0, 1)]
     return ReceptiveField(*zip(*axes, strict=True), dependence.reaches)
 
@@ -120,17 +113,12 @@ class Total(NamedTuple):
     macs: int
 
 
-class Trace(Sequence):
-    """The rows of `trace` in order of execution, and their `total`."""
+class Trace(list):
+    """The `Row`s of `trace` in order of execution, and their `total`."""
 
     def __init__(self, rows, total):
-        self._rows, self.total = tuple(rows), total
-
-    def __getitem__(self, index):
-        return self._rows[index]
-
-    def __len__(self):
-        return len(self._rows)
+        super().__init__(rows)
+        self.total = total
 
     def _cells(self):
         yield "layer", "kind", "output", "receptive field", "stride", "parameters", "multiply-adds"

@@ -28,18 +28,15 @@ def derive(operation, shape, arguments):
     `arguments` holds a Field in place of each tensor that depends on the picture; the first tensor is "x".
     """
     name = base_name(operation)
-    followed = [key for key, value in arguments.items() if _holds_field(value)]
-    if is_elementwise(operation) and not any(isinstance(arguments[key], list) for key in followed):
+    lists = {key: value if isinstance(value, list) else [value] for key, value in arguments.items()}
+    followed = [key for key, values in lists.items() if any(isinstance(value, Field) for value in values)]
+    if is_elementwise(operation) and all(isinstance(arguments[key], Field) for key in followed):
         return join(shape, *arguments.values())
     if name not in RULES:
         raise NoRule
     if name not in FOLLOWS_ALL and followed != ["x"]:
         raise NoRule("its parameters depend on the picture")
     return RULES[name](shape, name=name, **arguments)
-
-
-def _holds_field(value):
-    return any(isinstance(item, Field) for item in (value if isinstance(value, list) else [value]))
 
 
 def base_name(operation):
@@ -61,24 +58,15 @@ def _windows(x, shape, index_map, steps, *parameters):
     return x
 
 
-def _each(values, dims):
-    """One entry for each dimension, where there may be one for all."""
-    return list(values) * dims if len(values) == 1 else list(values)
-
-
 def _convolution(shape, x, weight, stride, padding, dilation, transposed, groups, **_):
     x, kernel = x.mix(1, groups).resized(1, shape[1]), weight.shape[2:]
-    stride, padding, dilation = (_each(values, len(kernel)) for values in (stride, padding, dilation))
-    if transposed:
-        steps = [Fraction(1, s) for s in stride]
-        return _windows(x, shape, transposed_window, steps, kernel, stride, padding, dilation)
-    return _windows(x, shape, window, stride, kernel, stride, padding, dilation)
+    steps = [Fraction(1, s) for s in stride] if transposed else stride
+    return _windows(x, shape, transposed_window if transposed else window, steps, kernel, stride, padding, dilation)
 
 
-def _pool(shape, x, kernel_size, padding, name, stride=(), dilation=(1,), **_):
-    dims = 3 if "3d" in name else 2
-    kernel, stride = _each(kernel_size, dims), _each(stride or kernel_size, dims)
-    return _windows(x, shape, window, stride, kernel, stride, _each(padding, dims), _each(dilation, dims))
+def _pool(shape, x, kernel_size, stride, padding, dilation=None, **_):
+    stride, dilation = stride or kernel_size, dilation or [1] * len(kernel_size)
+    return _windows(x, shape, window, stride, kernel_size, stride, padding, dilation)
 
 
 def _adaptive_pool(shape, x, **_):
@@ -161,7 +149,7 @@ def _matmul(shape, x, mat2, **_):
 
 def _add_matmul(shape, x, mat1=None, mat2=None, batch1=None, batch2=None, **_):
     left, right = (mat1, mat2) if batch1 is None else (batch1, batch2)
-    return join(shape, x, _matmul(shape, left, right) if _holds_field([left, right]) else None)
+    return join(shape, x, _matmul(shape, left, right))
 
 
 def _reduce(shape, x, dim=None, keepdim=False, **_):

@@ -1,13 +1,10 @@
 """Why a network refuses a picture of this size, and the nearest sizes that it takes."""
 
 from dataclasses import dataclass
-from functools import partial
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_map_only
 
-from helpers.tracing.meta import call_on_meta, checked_shape, empty_picture, meta_copy, tensors_in
+from helpers.tracing.meta import MetaRun, call_on_meta, checked_shape, error_on_cpu, tensors_in
 
 FURTHEST = 128  # pixels, along each axis
 RINGS = 24  # pixels around the given size within which all sizes are tried, if nothing simpler works
@@ -49,53 +46,44 @@ def explain_sizes(model, input_shape):
     which height and width follow a rule each, as in all that we know.
     """
     batch, channels, height, width = checked_shape(input_shape)
-    rehearsal = _Rehearsal(meta_copy(model)[0])
-
-    def works(h, w):
-        return rehearsal.run((batch, channels, h, w)) is not None
-
-    def keeps_size(h, w):
-        shape = rehearsal.run((batch, channels, h, w))
-        return shape is not None and len(shape) == 3 and shape[1:] == (h, w)
-
-    if works(height, width):
-        return _explain_success(rehearsal.run((batch, channels, height, width)), height, width, keeps_size)
-    return _explain_failure(rehearsal, height, width, works, keeps_size)
+    runs = _Runs(model, batch, channels)
+    explain = _explain_success if runs.works(height, width) else _explain_failure
+    return explain(runs, height, width)
 
 
-def _explain_success(shape, height, width, keeps_size):
-    text, below, above = f"A picture of {height}×{width} works", None, None
-    if len(shape) < 3 or keeps_size(height, width):
+def _explain_success(runs, height, width):
+    text, below, above, shape = f"A picture of {height}×{width} works", None, None, runs.output_shape(height, width)
+    if len(shape) < 3 or runs.keeps_size(height, width):
         return Sizes(True, None, None, shape, None, None, f"{text}: the output is {_by(shape)}.")
     text += f", but the output is {_by(shape[-2:])} (its shape: {_by(shape)})."
-    if keeps_size(_multiple(height, FURTHEST), _multiple(width, FURTHEST)):  # otherwise it is not meant to
-        below, above, _ = _nearest_sizes(keeps_size, height, width)
+    if runs.keeps_size(_multiple(height, FURTHEST), _multiple(width, FURTHEST)):  # otherwise it is not meant to
+        below, above, _ = _nearest_sizes(runs.keeps_size, height, width)
     if below or above:
         text += f"\nThe nearest sizes that come out as large as they go in: {_both(below, above)}."
     return Sizes(True, None, None, shape, below, above, text)
 
 
-def _explain_failure(rehearsal, height, width, works, keeps_size):
-    layer, (sizes, message) = rehearsal.layer, rehearsal.what_failed()
+def _explain_failure(runs, height, width):
+    layer, sizes, message = runs.layer, *runs.what_failed()
     where = f"layer {layer!r}" if layer else "the model's own forward"
-    if isinstance(rehearsal.error, NotImplementedError) or "meta tensor" in message:
+    if isinstance(runs.error, NotImplementedError) or "meta tensor" in message:
         text = f"Only a real run can tell: the model asks for values in {where}.\nThe message: {message}"
         return Sizes(None, layer, None, None, None, None, text)
     text = f"A picture of {height}×{width} does not work: it fails in {where}"
-    text += f", where {rehearsal.operation} gets {_pair(*sizes)}." if sizes else "."
+    text += f", where {runs.operation} gets {_pair(*sizes)}." if sizes else "."
     text += f"\nThe message: {message}"
     if "channels, but got" in message or (sizes and len(sizes[0]) == 4 and sizes[0][2:] == sizes[1][2:]):
         text += "\nIts channels do not fit, so another height or width does not help."
         return Sizes(False, layer, sizes, None, None, None, text)
 
-    below, above, some = _nearest_sizes(works, height, width)
+    below, above, some = _nearest_sizes(runs.works, height, width)
     if below or above:
         text += f"\nThe nearest sizes that work: {_both(below, above)}."
     elif some:
         text += f"\nIt works at {_by(some)}; no size that is smaller, or larger, along both axes does."
     else:
         text += f"\nNo other size was found to work within {FURTHEST} pixels: height and width may not be the cause."
-    if above and keeps_size(*above):
+    if above and runs.keeps_size(*above):
         more = [(above[0] - height, "row"), (above[1] - width, "column")]
         padding = " and ".join(f"{n} {word}{'s' * (n > 1)}" for n, word in more if n)
         text += f"\nPad the picture by {padding}, and cut the output back to {height}×{width}."
@@ -150,42 +138,32 @@ def _candidates(height, width):
     yield from (size for size in (*squares, *one_axis, *around) if min(size) > 0)
 
 
-class _Rehearsal(TorchDispatchMode):
-    """Runs of a copy without data. After one that fails: `error`, `layer`, and the call of an operation."""
+class _Runs(MetaRun):
+    """Runs at many sizes. After one that fails: `error`, `layer`, and the `call` of an operation that raised it."""
 
-    def __init__(self, model):
-        super().__init__()
-        self.model, self.shapes, self.open, self.error, self.call = model, {}, [], None, None
-        for name, module in model.named_modules():
-            module.register_forward_pre_hook(partial(self._enter, name))
-            module.register_forward_hook(self._leave)
+    def __init__(self, model, *batch_and_channels):
+        super().__init__(model)
+        self.batch_and_channels, self.shapes, self.error, self.call = batch_and_channels, {}, None, None
 
-    def _enter(self, name, module, args):
-        self.open.append(name)
-
-    def _leave(self, module, args, output):
-        self.open.pop()
-
-    @property
-    def layer(self):
-        return self.open[-1] if self.open else ""
-
-    @property
-    def operation(self):
-        return self.call[0].overloadpacket.__name__.strip("_")
-
-    def run(self, shape):
-        """The shape of the first output, without the batch; None if the run fails."""
-        if shape not in self.shapes:
+    def output_shape(self, height, width):
+        """Of the first output, without the batch; None if the run fails."""
+        if (height, width) not in self.shapes:
             self.open.clear()
             self.error = self.call = None
             try:
-                with torch.random.fork_rng(range(torch.cuda.device_count())), torch.no_grad(), self:
-                    output = self.model(empty_picture(self.model, shape))
-                self.shapes[shape] = next((tuple(tensor.shape[1:]) for tensor in tensors_in(output)), ())
+                output = self.run(self.empty_picture((*self.batch_and_channels, height, width)))
+                shape = next((tuple(tensor.shape[1:]) for tensor in tensors_in(output)), ())
             except Exception as error:
-                self.error, self.shapes[shape] = error.with_traceback(None), None
-        return self.shapes[shape]
+                self.error, shape = error.with_traceback(None), None
+            self.shapes[height, width] = shape
+        return self.shapes[height, width]
+
+    def works(self, height, width):
+        return self.output_shape(height, width) is not None
+
+    def keeps_size(self, height, width):
+        shape = self.output_shape(height, width) or ()
+        return len(shape) == 3 and shape[1:] == (height, width)
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
         try:
@@ -194,23 +172,17 @@ class _Rehearsal(TorchDispatchMode):
             self.call = operation, args, kwargs or {}, error
             raise
 
+    @property
+    def operation(self):
+        return self.call[0].overloadpacket.__name__.strip("_")
+
     def what_failed(self):
         """(the two shapes that do not fit together, or None; the message)"""
         sizes, error = None, self.error
         if self.call is not None and self.call[-1] is error:
             operation, args, kwargs, _ = self.call
-            sizes, error = _meeting(operation, args), _error_on_cpu(operation, args, kwargs) or error
+            sizes, error = _meeting(operation, args), error_on_cpu(operation, args, kwargs) or error
         return sizes, " ".join(str(error).split()) or type(error).__name__
-
-
-def _error_on_cpu(operation, args, kwargs):
-    """Of the same operation on real tensors: on meta, torch words several errors differently."""
-    args, kwargs = tree_map_only(torch.Tensor, lambda t: torch.empty(t.shape, dtype=t.dtype), (args, kwargs))
-    try:
-        operation(*args, **kwargs)
-    except Exception as error:
-        return error
-    return None
 
 
 def _meeting(operation, args):
