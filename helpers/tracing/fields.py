@@ -1,8 +1,8 @@
 """How a tensor depends on the picture, and what views, windows, mixing and joining of tensors do to that."""
 
-from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,8 +11,7 @@ from helpers.tracing.reach import NoRule, around, everything, read, taps, unite,
 IN_BLOCKS = "it cuts an axis of the picture into blocks, as window attention and space-to-depth do"
 
 
-@dataclass(frozen=True, eq=False)
-class Field:
+class Field(NamedTuple):
     """How a tensor depends on the picture.
 
     dims: each dimension's row-major factors (size, axis): axis 0 is the picture's height, 1 its width, None
@@ -33,12 +32,12 @@ class Field:
         return [axis for _, axis in self.dims[dim] if axis is not None]
 
     def resized(self, dim, size, axis=None):
-        return replace(self, dims=(*self.dims[:dim], tidy([(size, axis)]), *self.dims[dim + 1 :]))
+        return self._replace(dims=(*self.dims[:dim], tidy([(size, axis)]), *self.dims[dim + 1 :]))
 
     def along(self, axis, change, *how):
         """`change` of the reaches of one axis."""
         new = unite(tuple(change(reach, *how) for reach in self.reaches[axis]))
-        return replace(self, reaches=(new, self.reaches[1]) if axis == 0 else (self.reaches[0], new))
+        return self._replace(reaches=(new, self.reaches[1]) if axis == 0 else (self.reaches[0], new))
 
     def plain(self, dim):
         """With a dimension of one factor; (rows, copies) are rows · copies rows, as in nearest upsampling."""
@@ -73,13 +72,13 @@ class Field:
         if self.axes(dim):
             field = self.plain(dim)
             axis = field.dims[dim][0][1]
-            field = field.along(axis, read, have, size, Fraction(step), border, index_map, *parameters)
+            field = field.along(axis, read, have, size, step, border, index_map, *parameters)
             return field.resized(dim, size, axis)
         index, used = taps(have, size, border, index_map, *parameters)
         used = np.broadcast_to(used, index.shape)
         if self.differ and len(np.unique(index[used])) < have:
             raise NoRule("it takes apart channels that see different pixels")
-        return replace(self.resized(dim, size), differ=self.differ or not used.any(0).all())
+        return self.resized(dim, size)._replace(differ=self.differ or not used.any(0).all())
 
     def take(self, dim, start, step, size):
         """Units start, start + step, …"""
@@ -99,19 +98,19 @@ class Field:
         for axis in self.axes(dim):
             field = field.along(axis, everything)
         others = [n for i, factors in enumerate(self.dims) if i != dim for n, axis in factors if axis is None]
-        return replace(field.resized(dim, size), differ=self.differ and prod(others) > 1)
+        return field.resized(dim, size)._replace(differ=self.differ and prod(others) > 1)
 
     def insert(self, dim):
-        return replace(self, dims=(*self.dims[:dim], (), *self.dims[dim:]))
+        return self._replace(dims=(*self.dims[:dim], (), *self.dims[dim:]))
 
     def drop(self, dim):
-        return replace(self.collapse(dim), dims=(*self.dims[:dim], *self.dims[dim + 1 :]))
+        return self.collapse(dim)._replace(dims=(*self.dims[:dim], *self.dims[dim + 1 :]))
 
     def permute(self, order):
-        return replace(self, dims=tuple(self.dims[dim] for dim in order))
+        return self._replace(dims=tuple(self.dims[dim] for dim in order))
 
     def expand(self, shape):
-        field = replace(self, dims=((),) * (len(shape) - len(self.dims)) + self.dims)
+        field = self._replace(dims=((),) * (len(shape) - len(self.dims)) + self.dims)
         for dim, (have, want) in enumerate(zip(field.sizes(), shape, strict=True)):
             field = field if have == want else field.collapse(dim, want)
         return field
@@ -134,7 +133,7 @@ class Field:
                 size //= have
             dims.append(dim)
         dims[-1:] = [dim + queue for dim in dims[-1:]]
-        return replace(self, dims=tuple(map(tidy, dims)))
+        return self._replace(dims=tuple(map(tidy, dims)))
 
 
 def tidy(factors):

@@ -1,7 +1,6 @@
 """Models without data: copies on torch's meta device, which know shapes and compute no values."""
 
 import copy
-from collections.abc import Mapping
 from functools import partial
 
 import torch
@@ -23,10 +22,8 @@ def checked_shape(input_shape):
 def named_tensors(model):
     """(name, tensor) of all that its modules hold: parameters, buffers and plain attributes."""
     for module in model.modules():
-        held = vars(module)
-        for name, value in (*held.items(), *held["_parameters"].items(), *held["_buffers"].items()):
-            if isinstance(value, torch.Tensor):
-                yield name, value
+        for held in (vars(module), module._parameters, module._buffers):
+            yield from ((name, value) for name, value in held.items() if isinstance(value, torch.Tensor))
 
 
 def copy_of(model, new):
@@ -124,6 +121,6 @@ def changes_nothing(operation, args):
 def tensors_in(value):
     if isinstance(value, torch.Tensor):
         yield value
-    elif isinstance(value, Mapping | list | tuple):
-        for item in value.values() if isinstance(value, Mapping) else value:
+    elif isinstance(value, (list, tuple, dict)):
+        for item in value.values() if isinstance(value, dict) else value:
             yield from tensors_in(item)

@@ -1,7 +1,6 @@
 """One table for any 2-D network: output shapes, receptive fields, parameters and multiply-adds by layer."""
 
 import difflib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from html import escape
@@ -189,7 +188,7 @@ def receptive_field(model, input_shape, layer=None, output=None):
 
 
 def _one_tensor(result, output):
-    names = list(result) if isinstance(result, Mapping) else list(range(len(list(tensors_in(result)))))
+    names = list(result) if isinstance(result, dict) else list(range(len(list(tensors_in(result)))))
     if output is not None and (isinstance(result, torch.Tensor) or output not in names):
         raise ValueError(f"no output {output!r}; there is {names}")
     tensors = list(tensors_in(result if output is None else result[output]))

@@ -1,6 +1,5 @@
 """What the operations of torch do to a `Field`: one rule per family, under the names of the aten library."""
 
-from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 
@@ -124,7 +123,7 @@ def _cat(shape, tensors, dim=0, **_):
         raise NoRule("it joins maps along an axis of the picture")
     result = join(shape, *(x.resized(dim, shape[dim]) for x in parts))
     alike = len(parts) == len(tensors) and all(x.reaches == parts[0].reaches for x in parts)
-    return result if alike else replace(result, differ=True)
+    return result if alike else result._replace(differ=True)
 
 
 def _stack(shape, tensors, dim=0, **_):

@@ -152,7 +152,7 @@ class Tracer(MetaRun):
         for tensor in tensors_in([arguments[name] for name in written]):
             returned = any(tensor is output for output in outputs)
             field = self.field_of(tensor) if returned else unknown
-            if field is not followed.get(id(tensor)):
+            if field != followed.get(id(tensor)):
                 for view, _ in list(self.views[_storage(tensor)].values()):
                     self._record(view, field if view is tensor else unknown)
 
