@@ -8,7 +8,7 @@ import numpy as np
 
 from helpers.tracing.reach import NoRule, around, everything, read, taps, unite, window
 
-IN_BLOCKS = "it cuts an axis of the picture into blocks, as window attention and space-to-depth do"
+BLOCKS = "it cuts an axis of the picture into blocks, as window attention and space-to-depth do"
 
 
 class Field(NamedTuple):
@@ -124,15 +124,14 @@ class Field(NamedTuple):
                 have, axis = queue.pop(0)
                 if size % have:
                     if axis is not None or have % size:
-                        raise NoRule(
-                            "it cuts an axis of the picture into blocks, as window attention and space-to-depth do"
-                        )
+                        raise NoRule(BLOCKS)
                     queue.insert(0, (have // size, None))
                     have = size
                 dim.append((have, axis))
                 size //= have
             dims.append(dim)
         dims[-1:] = [dim + queue for dim in dims[-1:]]
+        dims = [[factor for factor in dim if factor[0] > 1] or dim for dim in dims]  # one row is no axis beside others
         return self._replace(dims=tuple(map(tidy, dims)))
 
 

@@ -17,13 +17,12 @@ def support(model, input_shape, unit, layer=None, output=None):
     input_shape: (C, H, W). unit: (row, column) in the output of the model, or of the module named `layer`.
     output: key or position of one tensor, where there are several.
 
-    It is the support of the architecture: a weight that happens to be 0 and a ReLU that happens to be shut
-    count as connections. Method: the gradient of the unit, in a float64 copy in which nothing hides a
-    connection. Weights are random and positive, biases 0, normalisations the identity, so that paths do not
-    cancel and smooth activations stay where they are steep. Functions with a flat side become the identity,
-    and max pooling a sum over its window. After each function the gradient is reduced to "zero or not": no
-    depth makes it vanish, and the rounding of an interpolation's weight 0 is not taken for a connection. Not
-    opened: a maximum that is no pooling.
+    It is the support of the architecture: a weight that happens to be 0 and a ReLU that happens to be shut count as
+    connections. Method: the gradient of the unit, in a float64 copy in which nothing hides a connection. Weights are
+    random and positive, biases 0, normalisations the identity, so that paths do not cancel and smooth activations stay
+    where they are steep. Functions with a flat side become the identity, and max pooling a sum over its window. After
+    each function the gradient is reduced to "zero or not": no depth makes it vanish, and the rounding of an
+    interpolation's weight 0 is not taken for a connection. Not opened: a maximum that is no pooling.
     """
     units = torch.tensor(unit)
     with torch.random.fork_rng(devices=[]), _EveryConnectionOpen():

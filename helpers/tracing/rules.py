@@ -171,13 +171,6 @@ def _transpose(shape, x, dim0=0, dim1=-1, **_):
     return x.permute(order)
 
 
-def _squeeze(shape, x, dim=None, **_):
-    sizes = x.sizes()
-    for d in sorted(range(len(sizes)) if dim is None else np.atleast_1d(dim) % len(sizes), reverse=True):
-        x = x.drop(d) if sizes[d] == 1 else x
-    return x
-
-
 def _slice(shape, x, dim=0, start=None, end=None, step=1, **_):
     dim %= len(shape)
     first, *_ = slice(start, end, step).indices(x.sizes()[dim])
@@ -224,12 +217,10 @@ FAMILIES = {
     "native_layer_norm":
         lambda shape, x, normalized_shape, **_: _normalise(x, range(len(shape))[-len(normalized_shape) :]),
     "native_group_norm": lambda shape, x, group, **_: _normalise(x.mix(1, group), range(2, len(shape))),
-    "view _unsafe_view _reshape_alias": lambda shape, x, **_: x.view(shape),
+    "view _unsafe_view _reshape_alias squeeze unsqueeze": lambda shape, x, **_: x.view(shape),
     "expand": lambda shape, x, **_: x.expand(shape),
     "permute": lambda shape, x, dims, **_: x.permute([dim % len(shape) for dim in dims]),
     "t transpose": _transpose,
-    "unsqueeze": lambda shape, x, dim, **_: x.insert(dim % len(shape)),
-    "squeeze": _squeeze,
     "slice": _slice,
     "select": _select,
     "split split_with_sizes": _split,

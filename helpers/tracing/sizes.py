@@ -14,14 +14,12 @@ RINGS = 24  # pixels around the given size within which all sizes are tried, if 
 class Sizes:
     """What `explain_sizes` found; `str` gives it in words.
 
-    works: True or False; None where the model asks for the values of its picture, so that only a real run
-    can tell.
+    works: True or False; None where the model asks for the values of its picture, so that only a real run can tell.
     layer: dotted name of the module in whose forward it fails ("" is the model itself), None if it works.
     sizes: the shapes of the two tensors that do not fit together, None if there are no two.
     output_shape: (C, H, W) of the first output, None if it fails.
-    below, above: the nearest (H, W), smaller and larger, at which the model works. If it works here but
-    changes the size, the nearest whose output is as large as the picture. None where there is none, or no
-    need.
+    below, above: the nearest (H, W), smaller and larger, at which the model works. If it works here but changes the
+    size, the nearest whose output is as large as the picture. None where there is none, or no need.
     """
 
     works: bool | None
@@ -39,11 +37,10 @@ class Sizes:
 def explain_sizes(model, input_shape):
     """Whether `model` takes a picture of this size, what fails if not, and the nearest sizes that it takes.
 
-    input_shape: (C, H, W), or (N, C, H, W). Returns `Sizes`; print it. The model itself is neither run nor
-    changed: a copy without data runs, in eval mode (what only training mode refuses, such as batch
-    normalisation of one value per channel, is not found). The nearest sizes are looked for up to 128 pixels
-    along each axis, and each one that is given was tried. That they are the nearest holds for networks in
-    which height and width follow a rule each, as in all that we know.
+    input_shape: (C, H, W), or (N, C, H, W). Returns `Sizes`; print it. The model itself is neither run nor changed: a
+    copy without data runs, in eval mode (what only training mode refuses, such as batch normalisation of one value per
+    channel, is not found). The nearest sizes are looked for up to 128 pixels along each axis, and each one that is
+    given was tried. That they are the nearest holds for networks in which height and width follow a rule each.
     """
     batch, channels, height, width = checked_shape(input_shape)
     runs = _Runs(model, batch, channels)
@@ -125,17 +122,17 @@ def _nearest_sizes(works, height, width):
 
 def _candidates(height, width):
     """Where to look for one size that works: the common rules first."""
-    for of in (*(2**k for k in range(1, 8)), *range(3, FURTHEST)):  # multiples
-        yield _multiple(height, of), _multiple(width, of)
-        if min(height, width) >= of:
-            yield height // of * of, width // of * of
+    divisors = [*(2**k for k in range(1, 8)), *range(3, FURTHEST)]
+    above = [(_multiple(height, of), _multiple(width, of)) for of in divisors]
+    below = [(height // of * of, width // of * of) for of in divisors]
+    multiples = [size for pair in zip(above, below, strict=True) for size in pair]
     steps = [sign * n for n in range(1, FURTHEST + 1) for sign in (1, -1)]
     squares = [(s, s) for n in steps for s in (max(height, width) + n, min(height, width) + n)]
     one_axis = [size for n in steps for size in ((height + n, width), (height, width + n))]
     around = [
         (height + i, width + j) for n in range(1, RINGS) for i in range(n + 1) for j in range(n + 1) if n in (i, j)
     ]
-    yield from (size for size in (*squares, *one_axis, *around) if min(size) > 0)
+    return [size for size in (*multiples, *squares, *one_axis, *around) if min(size) > 0]
 
 
 class _Runs(MetaRun):

@@ -121,8 +121,8 @@ class Tracer(MetaRun):
     def _moves(self, operation, followed, output):
         """Whether the operation is of interest in a table: a view only if it changes what is seen."""
         field = self.field_of(output)
-        if operation.is_view or operation.overloadpacket.__name__ in REARRANGING:
-            return field is not None and any(_reaches(other) != _reaches(field) for other in followed.values())
+        if field is not None and (operation.is_view or operation.overloadpacket.__name__ in REARRANGING):
+            return len({getattr(each, "reaches", None) for each in (*followed.values(), field)}) > 1
         return field is not None
 
     def _derive(self, operation, arguments, followed, outputs):
@@ -159,10 +159,6 @@ class Tracer(MetaRun):
 
 def _storage(tensor):
     return tensor.untyped_storage()._cdata
-
-
-def _reaches(field):
-    return field.reaches if isinstance(field, Field) else None
 
 
 @lru_cache(4096)
