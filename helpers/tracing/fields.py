@@ -25,8 +25,11 @@ class Field(NamedTuple):
     reaches: tuple
     differ: bool = False
 
+    def size(self, dim):
+        return prod(size for size, _ in self.dims[dim])
+
     def sizes(self):
-        return tuple(prod(size for size, _ in dim) for dim in self.dims)
+        return tuple(map(self.size, range(len(self.dims))))
 
     def axes(self, dim):
         return [axis for _, axis in self.dims[dim] if axis is not None]
@@ -68,7 +71,7 @@ class Field(NamedTuple):
 
     def move(self, dim, size, step, index_map, *parameters, border=None):
         """An index map along one dimension, which then has `size` units."""
-        have = self.sizes()[dim]
+        have = self.size(dim)
         if self.axes(dim):
             field = self.plain(dim)
             axis = field.dims[dim][0][1]
@@ -87,7 +90,7 @@ class Field(NamedTuple):
     def mix(self, dim, groups=1):
         """Everything along a dimension mixed, in each of `groups`."""
         if groups == 1:
-            return self.collapse(dim, self.sizes()[dim])
+            return self.collapse(dim, self.size(dim))
         if self.axes(dim):
             raise NoRule("its groups of channels hold an axis of the picture")
         return self
@@ -158,7 +161,7 @@ def join(shape, *operands):
             wide = [field.plain(dim) for field in wide]
         for field in fields if kinds else ():
             own = dim - len(shape) + len(field.dims)
-            if field.differ and own >= 0 and not field.axes(own) and field.sizes()[own] > 1:
+            if field.differ and own >= 0 and not field.axes(own) and field.size(own) > 1:
                 raise NoRule("it puts channels that see different pixels side by side")
     dims = [{field.dims[dim] for field in wide if field.axes(dim)} for dim in range(len(shape))]
     axes = [axis for kinds in dims for factors in kinds for _, axis in factors if axis is not None]

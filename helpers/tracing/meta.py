@@ -73,18 +73,17 @@ class MetaRun(TorchDispatchMode):
             return self.model(picture)
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
-        return call_on_meta(operation, args, kwargs or {})
+        return call_on_meta(operation, args, kwargs or {}, list(tensors_in((args, kwargs or {}))))
 
 
-def call_on_meta(operation, args, kwargs):
+def call_on_meta(operation, args, kwargs, inputs):
     """The result, on meta if one of the tensors is: constants made on another device go there too."""
-    inputs = list(tensors_in((*args, *kwargs.values())))
     if any(t.is_meta for t in inputs):
         if not all(t.is_meta for t in inputs) and not operation._schema.is_mutable:
             args, kwargs = tree_map_only(torch.Tensor, lambda t: t.to("meta"), (args, kwargs))
         kwargs = kwargs | {"device": torch.device("meta")} if kwargs.get("device") else kwargs
-    if operation is aten.convolution.default and not _fits(*args):  # meta does not look, in some versions of torch
-        raise error_on_cpu(operation, args, kwargs)
+    if operation is aten.convolution.default and not _fits(*args) and (error := error_on_cpu(operation, args, kwargs)):
+        raise error  # meta does not look, in some versions of torch
     if operation is aten.native_batch_norm.default and args[0].is_meta and not args[5]:  # torch's own is slow Python
         return torch.empty_like(args[0]), args[0].new_empty(0), args[0].new_empty(0)
     return operation(*args, **kwargs)

@@ -104,11 +104,11 @@ def _zero_or_not(gradient):
     return (size > ROUNDING * size.max()) * (0.5 + torch.rand_like(gradient))
 
 
-def _open_max_pool(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, **_):
+def _open_max_pool(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, **_):
     """The sum over the same windows."""
-    height, width = F.max_pool2d(x.detach(), kernel_size, stride, padding, dilation, ceil_mode).shape[2:]
+    height, width = F.max_pool2d(input.detach(), kernel_size, stride, padding, dilation, ceil_mode).shape[2:]
     kernel, stride, (top, left) = _pair(kernel_size), _pair(stride or kernel_size), _pair(padding)
     bottom, right = (k * d + s for k, d, s in zip(kernel, _pair(dilation), stride, strict=True))  # more than is needed
-    ones = torch.ones(x.shape[1], 1, *kernel, dtype=x.dtype)
-    x = F.conv2d(F.pad(x, (left, left + right, top, top + bottom)), ones, None, stride, 0, dilation, x.shape[1])
-    return x[..., :height, :width]
+    padded, channels = F.pad(input, (left, left + right, top, top + bottom)), input.shape[1]
+    ones = torch.ones(channels, 1, *kernel, dtype=input.dtype)
+    return F.conv2d(padded, ones, None, stride, 0, dilation, channels)[..., :height, :width]

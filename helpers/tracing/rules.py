@@ -70,7 +70,7 @@ def _pool(shape, x, kernel_size, stride, padding, dilation=None, **_):
 
 def _adaptive_pool(shape, x, **_):
     for dim in (len(shape) - 2, len(shape) - 1):
-        size, out_size = x.sizes()[dim], shape[dim]
+        size, out_size = x.size(dim), shape[dim]
         how = Fraction(size, out_size), adaptive_window, size, out_size
         x = x.collapse(dim) if out_size == 1 else x.move(dim, out_size, *how)
     return x
@@ -85,7 +85,7 @@ def _pad(shape, x, name, pad=(), padding=(), **_):
 
 def _interpolate(shape, x, name, align_corners=False, scales_h=None, scales_w=None, **_):
     for dim, scale in enumerate((scales_h, scales_w), start=len(shape) - 2):
-        size, out_size = x.sizes()[dim], shape[dim]
+        size, out_size = x.size(dim), shape[dim]
         step = Fraction(size, out_size)
         if align_corners:
             step = Fraction(size - 1, max(out_size - 1, 1))
@@ -173,22 +173,22 @@ def _transpose(shape, x, dim0=0, dim1=-1, **_):
 
 def _slice(shape, x, dim=0, start=None, end=None, step=1, **_):
     dim %= len(shape)
-    first, *_ = slice(start, end, step).indices(x.sizes()[dim])
+    first, *_ = slice(start, end, step).indices(x.size(dim))
     return x.take(dim, first, step, shape[dim])
 
 
 def _select(shape, x, dim, index, **_):
     dim %= len(x.dims)
-    return x.take(dim, index % x.sizes()[dim], 1, 1).drop(dim)
+    return x.take(dim, index % x.size(dim), 1, 1).drop(dim)
 
 
 def _unbind(shape, x, dim=0, **_):
-    return [_select(shape, x, dim, index) for index in range(x.sizes()[dim])]
+    return [_select(shape, x, dim, index) for index in range(x.size(dim))]
 
 
 def _split(shape, x, split_size=None, split_sizes=None, dim=0, **_):
     dim %= len(shape)
-    total = x.sizes()[dim]
+    total = x.size(dim)
     sizes = split_sizes or [min(split_size, total - i) for i in range(0, total, split_size)]
     return [x.take(dim, sum(sizes[:i]), 1, size) for i, size in enumerate(sizes)]
 

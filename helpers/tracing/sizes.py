@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from helpers.tracing.meta import MetaRun, call_on_meta, checked_shape, error_on_cpu, tensors_in
+from helpers.tracing.meta import MetaRun, checked_shape, error_on_cpu, tensors_in
 
 FURTHEST = 128  # pixels, along each axis
 RINGS = 24  # pixels around the given size within which all sizes are tried, if nothing simpler works
@@ -23,12 +23,12 @@ class Sizes:
     """
 
     works: bool | None
-    layer: str | None
-    sizes: tuple | None
-    output_shape: tuple | None
-    below: tuple | None
-    above: tuple | None
     text: str
+    layer: str | None = None
+    sizes: tuple | None = None
+    output_shape: tuple | None = None
+    below: tuple | None = None
+    above: tuple | None = None
 
     def __str__(self):
         return self.text
@@ -49,15 +49,16 @@ def explain_sizes(model, input_shape):
 
 
 def _explain_success(runs, height, width):
-    text, below, above, shape = f"A picture of {height}×{width} works", None, None, runs.output_shape(height, width)
+    text, shape = f"A picture of {height}×{width} works", runs.output_shape(height, width)
     if len(shape) < 3 or runs.keeps_size(height, width):
-        return Sizes(True, None, None, shape, None, None, f"{text}: the output is {_by(shape)}.")
+        return Sizes(True, f"{text}: the output is {_by(shape)}.", output_shape=shape)
     text += f", but the output is {_by(shape[-2:])} (its shape: {_by(shape)})."
+    below = above = None
     if runs.keeps_size(_multiple(height, FURTHEST), _multiple(width, FURTHEST)):  # otherwise it is not meant to
         below, above, _ = _nearest_sizes(runs.keeps_size, height, width)
     if below or above:
         text += f"\nThe nearest sizes that come out as large as they go in: {_both(below, above)}."
-    return Sizes(True, None, None, shape, below, above, text)
+    return Sizes(True, text, output_shape=shape, below=below, above=above)
 
 
 def _explain_failure(runs, height, width):
@@ -65,13 +66,13 @@ def _explain_failure(runs, height, width):
     where = f"layer {layer!r}" if layer else "the model's own forward"
     if isinstance(runs.error, NotImplementedError) or "meta tensor" in message:
         text = f"Only a real run can tell: the model asks for values in {where}.\nThe message: {message}"
-        return Sizes(None, layer, None, None, None, None, text)
+        return Sizes(None, text, layer)
     text = f"A picture of {height}×{width} does not work: it fails in {where}"
     text += f", where {runs.operation} gets {_pair(*sizes)}." if sizes else "."
     text += f"\nThe message: {message}"
     if "channels, but got" in message or (sizes and len(sizes[0]) == 4 and sizes[0][2:] == sizes[1][2:]):
         text += "\nIts channels do not fit, so another height or width does not help."
-        return Sizes(False, layer, sizes, None, None, None, text)
+        return Sizes(False, text, layer, sizes)
 
     below, above, some = _nearest_sizes(runs.works, height, width)
     if below or above:
@@ -84,7 +85,7 @@ def _explain_failure(runs, height, width):
         more = [(above[0] - height, "row"), (above[1] - width, "column")]
         padding = " and ".join(f"{n} {word}{'s' * (n > 1)}" for n, word in more if n)
         text += f"\nPad the picture by {padding}, and cut the output back to {height}×{width}."
-    return Sizes(False, layer, sizes, None, below, above, text)
+    return Sizes(False, text, layer, sizes, below=below, above=above)
 
 
 def _by(shape):
@@ -136,7 +137,7 @@ def _candidates(height, width):
 
 
 class _Runs(MetaRun):
-    """Runs at many sizes. After one that fails: `error`, `layer`, and the `call` of an operation that raised it."""
+    """Runs at many sizes. After one that fails: `error`, `layer`, and the `call` of the last operation that failed."""
 
     def __init__(self, model, *batch_and_channels):
         super().__init__(model)
@@ -164,7 +165,7 @@ class _Runs(MetaRun):
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
         try:
-            return call_on_meta(operation, args, kwargs or {})
+            return super().__torch_dispatch__(operation, types, args, kwargs)
         except Exception as error:
             self.call = operation, args, kwargs or {}, error
             raise

@@ -98,9 +98,9 @@ class Tracer(MetaRun):
                 return operation.decompose(*args, **kwargs)
         if changes_nothing(operation, args):
             return args[0]
-        inputs = list(tensors_in((*args, *kwargs.values())))
+        inputs = list(tensors_in((args, kwargs)))
         followed = {id(t): field for t in inputs if (field := self.field_of(t)) is not None}
-        result = call_on_meta(operation, args, kwargs)
+        result = call_on_meta(operation, args, kwargs, inputs)
         outputs = list(tensors_in(result))
         arguments = _arguments(operation, args, kwargs)
         for tensor, field in zip(outputs, self._derive(operation, arguments, followed, outputs), strict=True):
