@@ -50,7 +50,7 @@ class Places(nn.Module):
         y = y.reshape(shape)
         places = [axes.index(axis) for axis in (0, 1) if axis in axes]
         others = [i for i in range(len(shape)) if i not in places]
-        y = y.permute(*others, *places)
+        y = y.permute([*others, *places])  # of none, if all sizes are 1
         sizes = [shape[axes.index(axis)] if axis in axes else 1 for axis in (0, 1)]
         return y.reshape(1, -1, *sizes)
 
