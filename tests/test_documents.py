@@ -343,7 +343,7 @@ def test_budgets():
     tracing = sum(number for path, number in count.items() if path.parent.name == "tracing")
     others = sum(count.values()) - sum(lessons.values()) - tracing
     assert max(lessons.values()) <= 280, max(lessons, key=lessons.get)
-    assert tracing <= 1420, f"{tracing} lines follow networks and explain their sizes"
+    assert tracing <= 1390, f"{tracing} lines follow networks and explain their sizes"
     assert others <= 2320, f"{others} lines outside of tracing and lessons: 440 of them are networks and their results"
     assert {path.stem[3:] for path in PATHS} == set(lessons) - {"__init__"}, "one lesson for each notebook"
 
