@@ -78,7 +78,8 @@ class Document:
         for cell in self.prose:
             if "teacher" in cell.metadata.get("tags", []) or cell.source.startswith("## References"):
                 continue
-            text = NAMES.sub(" ", cell.source.split("**Time:**")[0])
+            text = re.sub(r"```mermaid.+?```", " ", cell.source.split("**Time:**")[0], flags=re.S)
+            text = NAMES.sub(" ", text)
             for snippet in re.findall(r"`[^`]*`", text):
                 missing += [(cell.id, n) for n in numbers(snippet) - FREE if n not in code | proven]
             plain = re.sub(r"`[^`]*`", " ", text)

@@ -303,6 +303,31 @@ def test_readme_table():
     assert set(listed) == {path.name for path in PATHS}, "README links to notebooks that exist"
 
 
+def needs(path):
+    """The notebooks that this one asks for before you start, directly or through others."""
+    line = re.search(r"\*\*Before you start:\*\*.+", Document(path).cells[0].source)
+    names = re.findall(r"\((\d\d_\w+)\.ipynb\)", line[0]) if line else []
+    direct = [path.with_name(f"{name}.ipynb") for name in names]
+    return {other.name[:2] for other in direct}.union(*map(needs, direct))
+
+
+def test_map_of_the_series():
+    """README and the first notebook draw one map, and it is what "Before you start" says."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    drawn = re.findall(r"```mermaid.+?```", readme, re.S)
+    first = "\n".join(cell.source for cell in Document(PATHS[0]).cells)
+    assert drawn == re.findall(r"```mermaid.+?```", first, re.S) and len(drawn) == 1
+    arrows = re.findall(r"n(\d\d)(?:\[.+?\])? --> n(\d\d)", drawn[0])
+    assert len(arrows) == drawn[0].count("-->")
+    needed = {path.name[:2]: set() for path in PATHS}
+    for path in PATHS:  # in the order of the series: what a notebook needs stands before it
+        before = [start for start, end in arrows if end == path.name[:2]]
+        needed[path.name[:2]] = set(before).union(*(needed[start] for start in before))
+        assert needed[path.name[:2]] == needs(path), path.name
+        column = re.search(rf"\| {path.name[:2]} \| .+ \| (.+?) \|", readme)[1]
+        assert set(re.findall(r"\d\d", column)) <= needs(path), path.name
+
+
 def test_readme_links():
     for name in ("README.md", "data/README.md"):
         text = (ROOT / name).read_text(encoding="utf-8")
