@@ -20,7 +20,8 @@ class: setup      ## teach: copies with the teacher's cells in class/, in Jupyte
 test: setup       ## everything, two at a time, one torch thread each
 	OMP_NUM_THREADS=1 $(VENV) -m pytest $(NBVAL) -n 2 --dist loadfile notebooks tests
 
-test-long: setup  ## the same, and thousands of random networks, and helpers broken on purpose
+test-long: setup  ## the same, and thousands of random networks, the networks of others, and helpers broken on purpose
+	-@$(VENV) -m pip install --disable-pip-version-check -qq -c constraints.txt -e ".[others]"
 	LONG_TESTS=1 OMP_NUM_THREADS=1 $(VENV) -m pytest $(NBVAL) -n 2 --dist loadfile notebooks tests
 
 check: setup      ## style and documents alone, in seconds

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from helpers import explain_sizes
+from helpers import explain_sizes, trace
 from helpers.tracing import sizes
 
 
@@ -111,6 +111,21 @@ def test_too_small_for_the_unpadded_network():
     assert (found.layer, found.sizes) == ("4", ((1, 1, 1, 16), (1, 1, 7, 7)))
     assert (found.below, found.above) == (None, (142, 300))
     assert "Kernel size can't be greater than actual input size" in str(found) and "Pad" not in str(found)
+
+
+def test_a_kernel_larger_than_the_map_where_meta_does_not_look():
+    """torch 2.8 answers on meta with a map of size 0 or less, where a CPU refuses."""
+    lenient = torch.library.Library("aten", "IMPL", "Meta")
+    lenient.impl("convolution", lambda x, weight, *_: x.new_empty(1, len(weight), 0, 0), allow_override=True)
+    try:
+        for model in (nn.Conv2d(1, 1, 5), nn.Conv2d(1, 1, 3, 8, dilation=2), nn.Conv2d(1, 1, 7, padding=1)):
+            found = explain_sizes(model, (1, 4, 30))
+            assert not found.works and real_error(model, 4, 30) in str(found)
+            assert "Kernel size can't be greater than actual input size" in str(found)
+            with pytest.raises(RuntimeError, match="Kernel size can't be greater"):
+                trace(model, (1, 4, 30))
+    finally:
+        lenient._destroy()
 
 
 def test_a_classifier_with_flatten():

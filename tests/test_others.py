@@ -22,7 +22,7 @@ smp = pytest.importorskip("segmentation_models_pytorch", reason="the networks of
 timm = pytest.importorskip("timm", reason="the networks of others are not installed")
 
 LONG = os.environ.get("LONG_TESTS") == "1"
-CUT = "cuts an axis of the picture into pieces"
+CUT = "cuts an axis of the picture into blocks, as window attention and space-to-depth do"
 # (architecture, encoder): what is unknown about it
 SEGMENTATION = {
     ("Unet", "resnet34"): None,

@@ -191,5 +191,6 @@ def test_most_random_networks_were_checked():
         pytest.skip("runs after the random networks")
     total = 6000 if LONG else 300
     print(checked)
-    assert checked["networks"] >= 0.75 * total
-    assert checked["unknown"] <= 0.15 * total
+    # Over 14 seeds of 300 networks: 218 to 252 were checked (mean 243, deviation 9), 14 to 36 unknown (27, 7).
+    assert checked["networks"] >= (0.75 if LONG else 0.65) * total
+    assert checked["unknown"] <= (0.15 if LONG else 0.2) * total

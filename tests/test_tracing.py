@@ -1,6 +1,7 @@
 """The tracer against published numbers and torchvision’s metadata, and as a guest that leaves no trace."""
 
 import copy
+import html
 import os
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
@@ -455,6 +456,8 @@ def test_counts_go_on_behind_an_unknown_operation():
     assert str(rows[2].receptive_field) == "unknown, because roll"
     assert (rows[2].output_shape, rows[2].parameters, rows[2].macs) == ((5, 8, 8), 185, 180 * 64)
     assert "unknown, because roll" in str(rows)
+    sentence = "receptive field unknown, because of roll in layer '1'"
+    assert str(rows).endswith(f"\n{sentence}") and rows._repr_html_().endswith(f"<p>{html.escape(sentence)}</p>")
 
 
 def test_a_write_into_a_part_of_a_tensor_is_seen_from_every_view():
@@ -534,9 +537,9 @@ def test_text_and_html():
     assert lines[4].split() == ["2", "Conv2d", "200×14×28", "5×5", "2×1", "14,600", "5,644,800"]
     assert lines[-1].split() == ["total", "14,824", "5,839,200"]
     assert len({len(line) for line in lines}) == 1
-    html = table._repr_html_()
-    assert html.count("<tr") == html.count("background:#fff") == 5
-    assert "14,600" in html
+    shown = table._repr_html_()
+    assert shown.count("<tr") == shown.count("background:#fff") == 5
+    assert "14,600" in shown
 
 
 def test_names_of_layers_are_escaped():

@@ -207,12 +207,12 @@ EXPERIMENTS = {
         "water, 7 layers, dilations 1, 1, 2, 4, 8, 16, 1", partial(stack, 3, [1, 1, 2, 4, 8, 16, 1]), on_water, SMALL
     ),
     "odd_sizes": Experiment("U-Net on sizes that it was not made for", unet, on_odd_sizes, SMALL),
-    "separable_standard": Experiment("U-Net, 64 px", unet, on_scenes, SMALL),
+    "separable_standard": Experiment("U-Net, 64 px", unet, on_scenes, SMALL, 10),
     "separable_equal_width": Experiment(
-        "U-Net, separable, equal width", partial(unet, separable=True), on_scenes, SMALL
+        "U-Net, separable, equal width", partial(unet, separable=True), on_scenes, SMALL, 10
     ),
     "separable_equal_parameters": Experiment(
-        "U-Net, separable, as many parameters", partial(unet, separable=True, width=18), on_scenes, SMALL
+        "U-Net, separable, as many parameters", partial(unet, separable=True, width=18), on_scenes, SMALL, 10
     ),
     "bank_1x1": Experiment(
         "water, shallow backbone, 1×1 head", partial(shallow, aspp=False, image_pooling=False), on_water, SMALL

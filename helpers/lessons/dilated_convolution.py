@@ -1,36 +1,89 @@
 """What 07_dilated_convolution shows: its pictures, its explorer, its exercises."""
 
+from itertools import product
+
 import torch
+import torch.nn.functional as F
+from ipywidgets import Play, jslink
 
 from helpers.drawing.style import BLUE, INK, ORANGE, RED
-from helpers.drawing.svg import cells, document, line, picture, rectangle, text
+from helpers.drawing.svg import cells, document, hatch, line, picture, rectangle, text
 from helpers.explore import frame, slider
 from helpers.practice import EXERCISES, Exercise
 
 
 def taps(values, kernel_size, dilation, row, column, output):
-    """SVG: a picture (H, W) as numbers with the taps of one output marked, beside the whole output."""
-    size, reach = 40, dilation * (kernel_size - 1) + 1
+    """SVG: a picture (H, W) as numbers with the taps of one output marked, beside the whole output.
+
+    Taps that lie outside of the picture are dashed: then there is no output.
+    """
+    reach = _reach(kernel_size, dilation)
+    across = max(len(values), reach)
+    size = min(40, 300 / across)
     read = {(row + dilation * y, column + dilation * x) for y in range(kernel_size) for x in range(kernel_size)}
-    parts = [text(0, 14, f"{kernel_size * kernel_size} taps, {dilation - 1} cells skipped between them", weight="bold")]
+    outside = [(y, x) for y, x in read if y >= len(values) or x >= len(values[0])]
+    skipped = f"{dilation - 1} cell{'s' * (dilation != 2)} skipped between them"
+    parts = [text(0, 14, f"{kernel_size * kernel_size} taps, {skipped}", weight="bold")]
     parts += _numbers(values, 0, 26, size, read, ORANGE)
+    parts.append(cells(outside, 0, 26, size, stroke=RED, width=2, dash="4 3"))
     parts.append(rectangle(size * column, 26 + size * row, size * reach, size * reach, stroke=INK, stroke_width=3))
-    x = size * (len(values[0]) + 2)
-    parts.append(text(x, 14, f"output {len(output)}×{len(output[0])}", weight="bold"))
-    parts += _numbers(output, x, 26, size, {(row, column)}, "#9CCBEA")
-    return document(
-        900, 36 + size * len(values), parts, f"A {kernel_size}×{kernel_size} kernel with dilation {dilation}"
-    )
+    x = max(size * (across + 2), 360)
+    if output:
+        parts.append(text(x, 14, f"output {len(output)}×{len(output[0])}", weight="bold"))
+        parts += _numbers(output, x, 26, size, {(row, column)}, "#9CCBEA")
+    else:
+        parts.append(text(x, 14, "no output", weight="bold", fill=RED))
+        parts.append(text(x, 44, f"The taps span {reach} cells, the picture only {len(values)}."))
+    return document(900, 36 + size * across, parts, f"A {kernel_size}×{kernel_size} kernel with dilation {dilation}")
 
 
 def _numbers(values, x, y, size, marked, colour):
     places = [(r, c) for r in range(len(values)) for c in range(len(values[0]))]
     yield cells([place for place in places if place not in marked], x, y, size, fill="white", stroke="#999999")
     yield cells([place for place in places if place in marked], x, y, size, fill=colour, stroke=INK)
+    height = max(0.38 * size, 8)
     for row, column in places:
         value, weight = values[row][column], "bold" if (row, column) in marked else "normal"
         middle = x + (column + 0.5) * size
-        yield text(middle, y + row * size + 26, f"{value:g}", size=15, anchor="middle", weight=weight)
+        yield text(middle, y + (row + 0.64) * size, f"{value:g}", size=height, anchor="middle", weight=weight)
+
+
+def two_ways(values, kernel, dilation):
+    """SVG: the kernel with zeros in its holes, and every d-th pixel of the picture under the ordinary kernel."""
+    taken, reach = range(len(kernel)), _reach(len(kernel), dilation)
+    stuffed = [[0] * reach for _ in range(reach)]
+    for row, column in product(taken, taken):
+        stuffed[row * dilation][column * dilation] = kernel[row][column]
+    picked = [line_[::dilation] for line_ in values[::dilation]]
+    size = min(34, 240 / max(reach, len(picked)))
+    weights = {(row * dilation, column * dilation) for row, column in product(taken, taken)}
+    parts = [text(0, 14, f"zeros: {reach}×{reach} numbers, {len(weights)} of them weights", weight="bold")]
+    parts += _numbers(stuffed, 0, 26, size, weights, ORANGE)
+    parts.append(text(450, 14, f"picking: rows and columns 0, {dilation}, {2 * dilation}, …", weight="bold"))
+    parts += _numbers(picked, 450, 26, size, set(product(taken, taken)), "#FBE7BF")
+    parts.append(rectangle(450, 26, len(kernel) * size, len(kernel) * size, stroke=INK, stroke_width=3))
+    title = f"A kernel of {reach}×{reach} with zeros, and a picture of every pixel at steps of {dilation}"
+    return document(900, 36 + size * max(reach, len(picked), len(kernel)), parts, title)
+
+
+def exchanged(coarse, finer, stride):
+    """SVG: a map of numbers made with a stride, beside maps made without; framed: where the stride would have stopped.
+
+    coarse: tensor (h, w). finer: {title: tensor (H, W)}. A framed number that is not the coarse one is on red.
+    """
+    rows, columns = coarse.shape
+    height = max(len(values) for values in finer.values())
+    size = min(31, 250 / height)
+    parts = [text(0, 14, f"stride {stride}", weight="bold")]
+    parts += _numbers(coarse.tolist(), 0, 26, size, set(product(range(rows), range(columns))), "#9CCBEA")
+    for place, (title, values) in enumerate(finer.items()):
+        x = 320 + 300 * place
+        kept = [(row, column) for row in range(0, len(values), stride) for column in range(0, len(values[0]), stride)]
+        wrong = [(y, x_) for y, x_ in kept if values[y, x_] != coarse[y // stride, x_ // stride]]
+        parts.append(text(x, 14, f"{title}: {len(kept) - len(wrong)} of {len(kept)} kept", weight="bold"))
+        parts += _numbers(values.tolist(), x, 26, size, set(kept) - set(wrong), "#9CCBEA")
+        parts += [cells(wrong, x, 26, size, stroke=RED, width=2.5), hatch(wrong, x, 26, size, stroke=RED)]
+    return document(900, 36 + size * height, parts, "The same weights with a stride, and with the stride taken out")
 
 
 def paths(rates):
@@ -87,17 +140,49 @@ def explore():
     frame(lambda rate_1, rate_2, rate_3: coverage_view([rate_1, rate_2, rate_3]), controls, finding)
 
 
+def film():
+    """One output after the other, for any dilation."""
+    picture_ = torch.arange(64).reshape(8, 8) % 10
+    kernel = torch.tensor([[1, 0, -1], [2, 0, -2], [1, 0, -1]])
+
+    def draw(dilation, step):
+        output = _dilated(picture_, kernel, dilation).int().tolist()
+        row, column = divmod(min(step, len(output) ** 2) - 1, len(output))
+        return taps(picture_.tolist(), 3, dilation, row, column, output)
+
+    step = slider("step", 1, 36)
+    play = Play(min=1, max=36, interval=500, layout={"margin": "2px"})
+    jslink((play, "value"), (step, "value"))
+    frame(draw, [slider("dilation", 1, 3, 2), step], "Dilation 2 on 8×8 pixels: sixteen outputs, nine taps each.", play)
+
+
+def midwater(water):
+    """A lake and a reservoir of `scenes.make(…, water_only=True)`: {title: (image, row, column)} of a pixel that is
+    far from its bank, while the bank is in the picture."""
+    found = {}
+    for index, kind in enumerate(["lake", "reservoir"], start=1):
+        best = (-1,)
+        for number, (image, label) in enumerate(water):
+            depth = torch.where(label == index, water.bank_distance(number), -1)
+            depth[depth >= 30] = -1
+            depth = F.pad(depth[10:-10, 10:-10], (10, 10, 10, 10), value=-1)
+            if depth.max() > best[0]:
+                best = (depth.max(), image, *divmod(depth.argmax().item(), depth.shape[1]))
+        found[f"a {kind}"] = best[1:]
+    return found
+
+
 def waters(items):
     """SVG: pictures (3, H, W) in a row, each with a title and a small square marked in its middle."""
     step, parts = 900 / len(items), []
     for place, (title, (image, row, column)) in enumerate(items.items()):
-        x, width = step * place, step - 40
+        x, width = step * place, 340
         scale = width / image.shape[-1]
         parts.append(text(x, 14, title, weight="bold"))
         parts.append(picture(image, x, 26, width, width * image.shape[-2] / image.shape[-1]))
         box = [x + (column - 7) * scale, 26 + (row - 7) * scale, 15 * scale, 15 * scale]
         parts += [rectangle(*box, stroke="white", stroke_width=5), rectangle(*box, stroke=RED, stroke_width=2.5)]
-    return document(900, 34 + max((step - 40) * i.shape[-2] / i.shape[-1] for i, *_ in items.values()), parts, "Waters")
+    return document(900, 34 + max(340 * i.shape[-2] / i.shape[-1] for i, *_ in items.values()), parts, "Waters")
 
 
 def cost_bars(costs):

@@ -3,7 +3,7 @@
 import torch
 
 from helpers.drawing.style import BLUE, GREEN, INK, ORANGE
-from helpers.drawing.svg import cells, document, picture, rectangle, text
+from helpers.drawing.svg import cells, document, grid, line, picture, rectangle, text
 from helpers.explore import choice, frame, slider
 from helpers.practice import EXERCISES, Exercise
 
@@ -69,6 +69,42 @@ def _numbers(values, x, y, size, fill):
             yield text(middle, y + row * size + 24, f"{values[row][column]:g}", size=17, anchor="middle")
 
 
+def wires(in_channels, out_channels, kernel_size):
+    """SVG: which channels a layer connects: a square is a kernel, a thin line a single weight. Ordinary, two stages."""
+    step, top, parts = 58, 42, []
+    middle = (out_channels - in_channels) / 2
+
+    def place(x, number, shift):
+        return x, top + step * (number + max(shift, 0))
+
+    reads = [place(10, c, middle) for c in range(in_channels)]
+    writes = [place(310, n, -middle) for n in range(out_channels)]
+    parts.append(text(0, 14, "ordinary: groups=1", weight="bold"))
+    kernels_ = [(start, end) for start in reads for end in writes]
+    parts += _wires(kernels_, BLUE, kernel_size)
+    reads_two = [(x + 470, y) for x, y in reads]
+    between = [(x + 210, y) for x, y in reads_two]
+    mixed = [(x + 550, y) for x, y in writes]
+    parts.append(text(470, 14, f"depthwise: groups={in_channels}", weight="bold"))
+    parts.append(text(700, 14, "pointwise: 1×1", weight="bold"))
+    parts += _wires([(start, end) for start in between for end in mixed], GREEN, 1)
+    parts += _wires(list(zip(reads_two, between, strict=True)), ORANGE, kernel_size)
+    for x, y in [*reads, *writes, *reads_two, *between, *mixed]:
+        parts.append(rectangle(x - 10, y - 10, 20, 20, fill="white", stroke=INK, stroke_width=2))
+    height = top + step * max(in_channels, out_channels)
+    return document(900, height - 30, parts, "Which channels are connected")
+
+
+def _wires(pairs, colour, kernel_size):
+    for (x1, y1), (x2, y2) in pairs:
+        yield line(x1, y1, x2, y2, stroke=colour, width=1.5 if kernel_size == 1 else 3)
+    starts = sorted({start for start, _ in pairs})
+    for (x1, y1), (x2, y2) in pairs if kernel_size > 1 else []:
+        along = 0.4 + 0.32 * starts.index((x1, y1)) / len(starts)  # the kernels of one input below each other
+        x, y = x1 + along * (x2 - x1) - 9, y1 + along * (y2 - y1) - 9
+        yield grid(x, y, 18 / kernel_size, kernel_size, fill=PALE[colour], stroke=INK)
+
+
 def kernels(tables):
     """SVG: kernels as coloured squares, a row for each output, a column for each input channel.
 
@@ -121,20 +157,20 @@ def _two_stages(k, c, n):
     return k * k * c + c * n
 
 
-EXERCISES["eight-times"] = Exercise(
-    right=72,
+EXERCISES["twenty-times"] = Exercise(
+    right=100,
     mistakes={
-        "At this n the saving is still below 8: one more.": 71,
-        "This is where the curve looks flat. Find the *first* n with a saving of at least 8.": 128,
-        "At n = 64 the saving is 7.89: close, but below 8.": 64,
-        "9 is what the saving comes near for many channels. How many output channels does a saving of 8 need?": 9,
-        "8 is the saving. How many output channels does it need?": 8,
+        "At this n the saving is still below 20: one more.": 99,
+        "72 is right for 3×3 kernels and a saving of 8.": 72,
+        "25 is what the saving comes near for many channels. How many output channels does a saving of 20 need?": 25,
+        "20 is the saving. How many output channels does it need?": 20,
+        "There it is above 20. Find the *first* n with a saving of at least 20.": 128,
     },
     hints=(
-        "raise `n` in the cell above and read the saving.",
-        "you want 1/n + 1/9 to be at most 1/8: what is 1/8 − 1/9?",
+        "raise `n_try` in the cell above and read the saving.",
+        "you want 1/n + 1/25 to be at most 1/20: what is 1/20 − 1/25?",
     ),
-    insight="1/8 − 1/9 = 1/72. Thin layers save less: a layer with 16 outputs saves 5.76 times, not 9.",
+    insight="1/20 − 1/25 = 1/100. Thin layers save less: a 5×5 layer with 16 outputs saves 9.76 times, not 25.",
 )
 EXERCISES["two-stages"] = Exercise(
     right=_two_stages,

@@ -1,16 +1,17 @@
 """How a tensor depends on the picture, and what views, windows, mixing and joining of tensors do to that."""
 
-from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 
 from helpers.tracing.reach import NoRule, around, everything, read, taps, unite, window
 
+BLOCKS = "it cuts an axis of the picture into blocks, as window attention and space-to-depth do"
 
-@dataclass(frozen=True, eq=False)
-class Field:
+
+class Field(NamedTuple):
     """How a tensor depends on the picture.
 
     dims: each dimension's row-major factors (size, axis): axis 0 is the picture's height, 1 its width, None
@@ -24,19 +25,22 @@ class Field:
     reaches: tuple
     differ: bool = False
 
+    def size(self, dim):
+        return prod(size for size, _ in self.dims[dim])
+
     def sizes(self):
-        return tuple(prod(size for size, _ in dim) for dim in self.dims)
+        return tuple(map(self.size, range(len(self.dims))))
 
     def axes(self, dim):
         return [axis for _, axis in self.dims[dim] if axis is not None]
 
     def resized(self, dim, size, axis=None):
-        return replace(self, dims=(*self.dims[:dim], tidy([(size, axis)]), *self.dims[dim + 1 :]))
+        return self._replace(dims=(*self.dims[:dim], tidy([(size, axis)]), *self.dims[dim + 1 :]))
 
     def along(self, axis, change, *how):
         """`change` of the reaches of one axis."""
         new = unite(tuple(change(reach, *how) for reach in self.reaches[axis]))
-        return replace(self, reaches=(new, self.reaches[1]) if axis == 0 else (self.reaches[0], new))
+        return self._replace(reaches=(new, self.reaches[1]) if axis == 0 else (self.reaches[0], new))
 
     def plain(self, dim):
         """With a dimension of one factor; (rows, copies) are rows · copies rows, as in nearest upsampling."""
@@ -52,23 +56,32 @@ class Field:
         field = self.along(axis, read, size, size * copies, step, None, around, step, Fraction(0), (0,))
         return field.resized(dim, size * copies, axis)
 
-    def is_grid(self, dim):
-        """Whether its units are the places of a map, row by row: tokens."""
-        return [axis for _, axis in self.dims[dim]] == [0, 1]
+    def in_order(self):
+        """With plain dimensions, or tokens (the places of a map, row by row), and the height before the width."""
+        field = self
+        for dim, factors in enumerate(self.dims):
+            field = field if [axis for _, axis in factors] == [0, 1] else field.plain(dim)
+        axes = [axis for dim in range(len(field.dims)) for axis in field.axes(dim)]
+        if axes == [1, 0]:
+            raise NoRule("its width comes before its height")
+        others = [size for factors in field.dims[-2:] for size, axis in factors if axis is None]
+        if field.differ and len(axes) < 2 < len(field.dims) and max(others, default=1) > 1:
+            raise NoRule("places of its map see different pixels in no order")
+        return field
 
     def move(self, dim, size, step, index_map, *parameters, border=None):
         """An index map along one dimension, which then has `size` units."""
-        have = self.sizes()[dim]
+        have = self.size(dim)
         if self.axes(dim):
             field = self.plain(dim)
             axis = field.dims[dim][0][1]
-            field = field.along(axis, read, have, size, Fraction(step), border, index_map, *parameters)
+            field = field.along(axis, read, have, size, step, border, index_map, *parameters)
             return field.resized(dim, size, axis)
         index, used = taps(have, size, border, index_map, *parameters)
         used = np.broadcast_to(used, index.shape)
         if self.differ and len(np.unique(index[used])) < have:
             raise NoRule("it takes apart channels that see different pixels")
-        return replace(self.resized(dim, size), differ=self.differ or not used.any(0).all())
+        return self.resized(dim, size)._replace(differ=self.differ or not used.any(0).all())
 
     def take(self, dim, start, step, size):
         """Units start, start + step, …"""
@@ -77,7 +90,7 @@ class Field:
     def mix(self, dim, groups=1):
         """Everything along a dimension mixed, in each of `groups`."""
         if groups == 1:
-            return self.collapse(dim, self.sizes()[dim])
+            return self.collapse(dim, self.size(dim))
         if self.axes(dim):
             raise NoRule("its groups of channels hold an axis of the picture")
         return self
@@ -88,19 +101,19 @@ class Field:
         for axis in self.axes(dim):
             field = field.along(axis, everything)
         others = [n for i, factors in enumerate(self.dims) if i != dim for n, axis in factors if axis is None]
-        return replace(field.resized(dim, size), differ=self.differ and prod(others) > 1)
+        return field.resized(dim, size)._replace(differ=self.differ and prod(others) > 1)
 
     def insert(self, dim):
-        return replace(self, dims=(*self.dims[:dim], (), *self.dims[dim:]))
+        return self._replace(dims=(*self.dims[:dim], (), *self.dims[dim:]))
 
     def drop(self, dim):
-        return replace(self.collapse(dim), dims=(*self.dims[:dim], *self.dims[dim + 1 :]))
+        return self.collapse(dim)._replace(dims=(*self.dims[:dim], *self.dims[dim + 1 :]))
 
     def permute(self, order):
-        return replace(self, dims=tuple(self.dims[dim] for dim in order))
+        return self._replace(dims=tuple(self.dims[dim] for dim in order))
 
     def expand(self, shape):
-        field = replace(self, dims=((),) * (len(shape) - len(self.dims)) + self.dims)
+        field = self._replace(dims=((),) * (len(shape) - len(self.dims)) + self.dims)
         for dim, (have, want) in enumerate(zip(field.sizes(), shape, strict=True)):
             field = field if have == want else field.collapse(dim, want)
         return field
@@ -114,14 +127,15 @@ class Field:
                 have, axis = queue.pop(0)
                 if size % have:
                     if axis is not None or have % size:
-                        raise NoRule("it cuts an axis of the picture into pieces")
+                        raise NoRule(BLOCKS)
                     queue.insert(0, (have // size, None))
                     have = size
                 dim.append((have, axis))
                 size //= have
             dims.append(dim)
         dims[-1:] = [dim + queue for dim in dims[-1:]]
-        return replace(self, dims=tuple(map(tidy, dims)))
+        dims = [[factor for factor in dim if factor[0] > 1] or dim for dim in dims]  # one row is no axis beside others
+        return self._replace(dims=tuple(map(tidy, dims)))
 
 
 def tidy(factors):
@@ -138,6 +152,8 @@ def tidy(factors):
 def join(shape, *operands):
     """An elementwise operation with broadcasting; operands that are no Field do not depend on the picture."""
     fields = list(dict.fromkeys(x for x in operands if isinstance(x, Field)))
+    if len(fields) == 1 and fields[0].sizes() == shape:
+        return fields[0]
     wide = [field.expand(shape) for field in fields]
     for dim in range(len(shape)):
         kinds = {field.dims[dim] for field in wide if field.axes(dim)}
@@ -145,7 +161,7 @@ def join(shape, *operands):
             wide = [field.plain(dim) for field in wide]
         for field in fields if kinds else ():
             own = dim - len(shape) + len(field.dims)
-            if field.differ and own >= 0 and not field.axes(own) and field.sizes()[own] > 1:
+            if field.differ and own >= 0 and not field.axes(own) and field.size(own) > 1:
                 raise NoRule("it puts channels that see different pixels side by side")
     dims = [{field.dims[dim] for field in wide if field.axes(dim)} for dim in range(len(shape))]
     axes = [axis for kinds in dims for factors in kinds for _, axis in factors if axis is not None]

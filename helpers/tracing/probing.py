@@ -1,11 +1,11 @@
 """Receptive fields by measurement: which pixels of the picture move a unit, and by how much."""
 
-import copy
-
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch.nn.modules.utils import _pair
 from torch.overrides import TorchFunctionMode
+
+from helpers.tracing.meta import copy_of
 
 FLAT = {"relu", "relu6", "hardtanh", "hardswish", "hardsigmoid", "threshold", "clamp", "clamp_min"}
 ROUNDING = 1e-9  # a gradient below this share of the largest is the rounding of a zero
@@ -17,19 +17,18 @@ def support(model, input_shape, unit, layer=None, output=None):
     input_shape: (C, H, W). unit: (row, column) in the output of the model, or of the module named `layer`.
     output: key or position of one tensor, where there are several.
 
-    It is the support of the architecture: a weight that happens to be 0 and a ReLU that happens to be shut
-    count as connections. Method: the gradient of the unit, in a float64 copy in which nothing hides a
-    connection. Weights are random and positive, biases 0, normalisations the identity, so that paths do not
-    cancel and smooth activations stay where they are steep. Functions with a flat side become the identity,
-    and max pooling a sum over its window. After each function the gradient is reduced to "zero or not": no
-    depth makes it vanish, and the rounding of an interpolation's weight 0 is not taken for a connection. Not
-    opened: a maximum that is no pooling.
+    It is the support of the architecture: a weight that happens to be 0 and a ReLU that happens to be shut count as
+    connections. Method: the gradient of the unit, in a float64 copy in which nothing hides a connection. Weights are
+    random and positive, biases 0, normalisations the identity, so that paths do not cancel and smooth activations stay
+    where they are steep. Functions with a flat side become the identity, and max pooling a sum over its window. After
+    each function the gradient is reduced to "zero or not": no depth makes it vanish, and the rounding of an
+    interpolation's weight 0 is not taken for a connection. Not opened: a maximum that is no pooling.
     """
     units = torch.tensor(unit)
     with torch.random.fork_rng(devices=[]), _EveryConnectionOpen():
         torch.manual_seed(0)
         pictures = 1e-3 * torch.rand(units[..., 0].numel(), *input_shape, dtype=torch.float64)
-        gradient = _gradient(_copy(model, _positive), pictures, units.reshape(-1, 2), layer, output)
+        gradient = _gradient(copy_of(model, _positive), pictures, units.reshape(-1, 2), layer, output)
     moves = (gradient > ROUNDING * gradient.max()).any(1)
     return moves if units.ndim > 1 else moves[0]
 
@@ -45,7 +44,7 @@ def effective_receptive_field(model, input_shape, unit=None, layer=None, output=
     """
     if isinstance(pictures, int):
         pictures = torch.randn(pictures, *input_shape, generator=torch.Generator().manual_seed(seed))
-    model = _copy(model, lambda name, tensor: tensor.detach().clone())
+    model = copy_of(model, lambda name, tensor: tensor.detach().clone())
     units = None if unit is None else torch.tensor([unit])
     with torch.random.fork_rng(devices=[]):
         gradients = (_gradient(model, picture[None], units, layer, output) for picture in pictures)
@@ -70,15 +69,6 @@ def _gradient(model, pictures, units, layer, output):
     values = result[torch.arange(len(units)), :, units[:, 0], units[:, 1]]
     weights = torch.linspace(1, 2, values.shape[1], dtype=values.dtype)  # a plain sum of a softmax is constant
     return torch.autograd.grad((values * weights).sum(), pictures)[0].abs()
-
-
-def _copy(model, new):
-    """In eval mode, with new(name, tensor) for each parameter and buffer, and without hooks."""
-    memo = {id(p): nn.Parameter(new(name, p), requires_grad=False) for name, p in model.named_parameters()}
-    memo |= {id(b): new(name, b) for name, b in model.named_buffers()}
-    for module in model.modules():
-        memo |= {id(value): type(value)() for name, value in vars(module).items() if "_hooks" in name}
-    return copy.deepcopy(model, memo).eval()
 
 
 def _positive(name, tensor):
@@ -115,11 +105,10 @@ def _zero_or_not(gradient):
 
 
 def _open_max_pool(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, **_):
-    shape = F.max_pool2d(input.detach(), kernel_size, stride, padding, dilation, ceil_mode).shape
-    for dim in (2, 3):
-        parameters = (kernel_size, stride or kernel_size, padding, dilation)
-        k, s, p, d = (n if isinstance(n, int) else n[dim - 2] for n in parameters)
-        x = F.pad(input.transpose(dim, 3), (p, k * d + s))  # more than any window needs
-        x = sum(x[..., i * d : i * d + s * (shape[dim] - 1) + 1 : s] for i in range(k))
-        input = x.transpose(dim, 3)
-    return input
+    """The sum over the same windows."""
+    height, width = F.max_pool2d(input.detach(), kernel_size, stride, padding, dilation, ceil_mode).shape[2:]
+    kernel, stride, (top, left) = _pair(kernel_size), _pair(stride or kernel_size), _pair(padding)
+    bottom, right = (k * d + s for k, d, s in zip(kernel, _pair(dilation), stride, strict=True))  # more than is needed
+    padded, channels = F.pad(input, (left, left + right, top, top + bottom)), input.shape[1]
+    ones = torch.ones(channels, 1, *kernel, dtype=input.dtype)
+    return F.conv2d(padded, ones, None, stride, 0, dilation, channels)[..., :height, :width]

@@ -1,7 +1,6 @@
 """One table for any 2-D network: output shapes, receptive fields, parameters and multiply-adds by layer."""
 
 import difflib
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from html import escape
@@ -30,17 +29,16 @@ class UnsupportedOperation(NotImplementedError):
 class ReceptiveField:
     """What the units of a layer depend on: pairs (height, width), in pixels of the picture.
 
-    Unit i depends on pixels from stride·i − padding to stride·i − padding + size − 1, as if the picture had no
-    border: the effective stride and padding of Araujo, Norris and Sim ("Computing receptive fields of
-    convolutional neural networks", Distill 2019). It is a box around the pixels, and around those of all
-    channels: with dilation there can be holes in it. Unit (i, j) is row i and column j, wherever the tensor
-    holds them: (N, C, H, W), (N, H, W, C), or tokens (N, H·W, C).
+    Unit i depends on pixels from stride·i − padding to stride·i − padding + size − 1, as if the picture had no border:
+    the effective stride and padding of Araujo, Norris and Sim ("Computing receptive fields of convolutional neural
+    networks", Distill 2019). It is a box around the pixels of all channels; with dilation it has holes. Unit (i, j) is
+    row i and column j, wherever the tensor holds them: (N, C, H, W), (N, H, W, C), or tokens (N, H·W, C).
 
-    Behind upsampling the units differ: `stride` can be a Fraction, `size` is the largest over one period,
-    unit 0 begins at −padding, and only `span` is exact. `whole` is True along an axis that every unit sees
-    from end to end by construction; what strides leave unread is not seen. Where branches of different
-    strides meet, stride and padding are None, and `size` is the largest in this map. The scores of an
-    attention, before their softmax, count as seeing all that they are compared with.
+    Behind upsampling the units differ: `stride` can be a Fraction, `size` is the largest over one period, unit 0 begins
+    at −padding, and only `span` is exact. Where branches of different strides meet, stride and padding are None, and
+    `size` is the largest in this map. `whole` is True along an axis that every unit sees from end to end by
+    construction; what strides leave unread is not seen. The scores of an attention, before their softmax, count as
+    seeing all that they are compared with.
     """
 
     size: tuple
@@ -63,10 +61,6 @@ class ReceptiveField:
             return first, first + self.size[axis] - 1
         first, last = map(int, np.ravel(_bounds(self._reaches[axis], np.array([index]))))
         return (first, last) if first <= last else None
-
-    def __repr__(self):
-        whole = f", whole={self.whole}" if any(self.whole) else ""
-        return f"ReceptiveField(size={self.size}, stride={self.stride}, padding={self.padding}{whole})"
 
     def __str__(self):
         if all(self.whole):
@@ -98,17 +92,10 @@ def _receptive_field(dependence, picture, layer):
     if not isinstance(dependence, Field):
         return dependence
     try:
-        for dim in range(len(dependence.dims)):
-            dependence = dependence if dependence.is_grid(dim) else dependence.plain(dim)
+        dependence = dependence.in_order()
     except NoRule as reason:
         return Unknown("the order of its units", layer, str(reason))
-    units = {axis: size for dim in dependence.dims for size, axis in dim if axis is not None}
-    if list(units) == [1, 0]:
-        return Unknown("the order of its units", layer, "its width comes before its height")
-    if dependence.differ and len(units) < 2 < len(dependence.dims):
-        places = dependence.dims[-2:]
-        if any(size > 1 and axis is None for dim in places for size, axis in dim):
-            return Unknown("the order of its units", layer, "places of its map see different pixels in no order")
+    units = {axis: size for dim in dependence.dims for size, axis in dim}
     axes = [_describe(dependence.reaches[axis], picture[axis], units.get(axis, 1)) for axis in (0, 1)]
     return ReceptiveField(*zip(*axes, strict=True), dependence.reaches)
 
@@ -120,17 +107,12 @@ class Total(NamedTuple):
     macs: int
 
 
-class Trace(Sequence):
-    """The rows of `trace` in order of execution, and their `total`."""
+class Trace(list):
+    """The `Row`s of `trace` in order of execution, and their `total`."""
 
     def __init__(self, rows, total):
-        self._rows, self.total = tuple(rows), total
-
-    def __getitem__(self, index):
-        return self._rows[index]
-
-    def __len__(self):
-        return len(self._rows)
+        super().__init__(rows)
+        self.total = total
 
     def _cells(self):
         yield "layer", "kind", "output", "receptive field", "stride", "parameters", "multiply-adds"
@@ -141,13 +123,18 @@ class Trace(Sequence):
             yield row.name, row.kind, shape, seen, stride, f"{row.parameters:,}", f"{row.macs:,}"
         yield "total", "", "", "", "", f"{self.total.parameters:,}", f"{self.total.macs:,}"
 
+    def _unknown(self):
+        """One sentence for each reason."""
+        unknown = [row.receptive_field for row in self if isinstance(row.receptive_field, Unknown)]
+        return list(dict.fromkeys(str(UnsupportedOperation(reason)) for reason in unknown))
+
     def __str__(self):
         rows = list(self._cells())
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         form = "  ".join(f"{{:{'<' if i < 2 else '>'}{width}}}" for i, width in enumerate(widths))
         header, *lines, total = (form.format(*row) for row in rows)
         rule = "─" * len(header)
-        return "\n".join([header, rule, *lines, rule, total])
+        return "\n".join([header, rule, *lines, rule, total, *self._unknown()])
 
     __repr__ = __str__
 
@@ -159,20 +146,20 @@ class Trace(Sequence):
             aligned = zip(("left",) * 2 + ("right",) * 5, row, strict=True)
             cells = "".join(f'<td style="text-align:{side}">{escape(cell)}</td>' for side, cell in aligned)
             lines.append(f'<tr style="background:#fff;color:#111;font-weight:{weight}">{cells}</tr>')
-        return f'<table style="border-collapse:collapse">{"".join(lines)}</table>'
+        unknown = "".join(f"<p>{escape(sentence)}</p>" for sentence in self._unknown())
+        return f'<table style="border-collapse:collapse">{"".join(lines)}</table>{unknown}'
 
 
 def trace(model, input_shape):
     """Follow one picture through `model`, as in eval mode, without computing a value.
 
-    input_shape: (C, H, W), or (N, C, H, W). Returns a `Trace`: one `Row` for each call of a layer (a module
-    that calls no other) and of a function outside of layers, and a `total`. It prints as a table.
+    input_shape: (C, H, W), or (N, C, H, W). Returns a `Trace`, which prints as a table: one `Row` for each call of a
+    layer (a module that calls no other) and of a function outside of layers, and a `total`.
 
-    Multiply-adds are those of convolutions, transposed convolutions and matrix products, per sample, without
-    bias: the convention of torchvision's metadata and of the MobileNet and DeepLab papers. A receptive field
-    without exact rule is an `Unknown` that says why. Padding of any mode counts as more of the picture. Not
-    the model itself is run but a copy without data and without its hooks; a `forward` that asks for values
-    raises torch's own error.
+    Multiply-adds are those of convolutions, transposed convolutions and matrix products, per sample, without bias: the
+    convention of torchvision's metadata and of the MobileNet and DeepLab papers. A receptive field without exact rule
+    is an `Unknown` that says why. Padding of any mode counts as more of the picture. Not the model itself is run but a
+    copy without data and without its hooks; a `forward` that asks for values raises torch's own error.
     """
     tracer, _ = run(model, input_shape)
     picture = tuple(input_shape)[-2:]
@@ -201,7 +188,7 @@ def receptive_field(model, input_shape, layer=None, output=None):
 
 
 def _one_tensor(result, output):
-    names = list(result) if isinstance(result, Mapping) else list(range(len(list(tensors_in(result)))))
+    names = list(result) if isinstance(result, dict) else list(range(len(list(tensors_in(result)))))
     if output is not None and (isinstance(result, torch.Tensor) or output not in names):
         raise ValueError(f"no output {output!r}; there is {names}")
     tensors = list(tensors_in(result if output is None else result[output]))

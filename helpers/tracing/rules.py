@@ -1,6 +1,5 @@
 """What the operations of torch do to a `Field`: one rule per family, under the names of the aten library."""
 
-from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 
@@ -28,18 +27,15 @@ def derive(operation, shape, arguments):
     `arguments` holds a Field in place of each tensor that depends on the picture; the first tensor is "x".
     """
     name = base_name(operation)
-    followed = [key for key, value in arguments.items() if _holds_field(value)]
-    if is_elementwise(operation) and not any(isinstance(arguments[key], list) for key in followed):
+    lists = {key: value if isinstance(value, list) else [value] for key, value in arguments.items()}
+    followed = [key for key, values in lists.items() if any(isinstance(value, Field) for value in values)]
+    if is_elementwise(operation) and all(isinstance(arguments[key], Field) for key in followed):
         return join(shape, *arguments.values())
     if name not in RULES:
         raise NoRule
     if name not in FOLLOWS_ALL and followed != ["x"]:
         raise NoRule("its parameters depend on the picture")
     return RULES[name](shape, name=name, **arguments)
-
-
-def _holds_field(value):
-    return any(isinstance(item, Field) for item in (value if isinstance(value, list) else [value]))
 
 
 def base_name(operation):
@@ -61,29 +57,20 @@ def _windows(x, shape, index_map, steps, *parameters):
     return x
 
 
-def _each(values, dims):
-    """One entry for each dimension, where there may be one for all."""
-    return list(values) * dims if len(values) == 1 else list(values)
-
-
 def _convolution(shape, x, weight, stride, padding, dilation, transposed, groups, **_):
     x, kernel = x.mix(1, groups).resized(1, shape[1]), weight.shape[2:]
-    stride, padding, dilation = (_each(values, len(kernel)) for values in (stride, padding, dilation))
-    if transposed:
-        steps = [Fraction(1, s) for s in stride]
-        return _windows(x, shape, transposed_window, steps, kernel, stride, padding, dilation)
-    return _windows(x, shape, window, stride, kernel, stride, padding, dilation)
+    steps = [Fraction(1, s) for s in stride] if transposed else stride
+    return _windows(x, shape, transposed_window if transposed else window, steps, kernel, stride, padding, dilation)
 
 
-def _pool(shape, x, kernel_size, padding, name, stride=(), dilation=(1,), **_):
-    dims = 3 if "3d" in name else 2
-    kernel, stride = _each(kernel_size, dims), _each(stride or kernel_size, dims)
-    return _windows(x, shape, window, stride, kernel, stride, _each(padding, dims), _each(dilation, dims))
+def _pool(shape, x, kernel_size, stride, padding, dilation=None, **_):
+    stride, dilation = stride or kernel_size, dilation or [1] * len(kernel_size)
+    return _windows(x, shape, window, stride, kernel_size, stride, padding, dilation)
 
 
 def _adaptive_pool(shape, x, **_):
     for dim in (len(shape) - 2, len(shape) - 1):
-        size, out_size = x.sizes()[dim], shape[dim]
+        size, out_size = x.size(dim), shape[dim]
         how = Fraction(size, out_size), adaptive_window, size, out_size
         x = x.collapse(dim) if out_size == 1 else x.move(dim, out_size, *how)
     return x
@@ -98,7 +85,7 @@ def _pad(shape, x, name, pad=(), padding=(), **_):
 
 def _interpolate(shape, x, name, align_corners=False, scales_h=None, scales_w=None, **_):
     for dim, scale in enumerate((scales_h, scales_w), start=len(shape) - 2):
-        size, out_size = x.sizes()[dim], shape[dim]
+        size, out_size = x.size(dim), shape[dim]
         step = Fraction(size, out_size)
         if align_corners:
             step = Fraction(size - 1, max(out_size - 1, 1))
@@ -136,7 +123,7 @@ def _cat(shape, tensors, dim=0, **_):
         raise NoRule("it joins maps along an axis of the picture")
     result = join(shape, *(x.resized(dim, shape[dim]) for x in parts))
     alike = len(parts) == len(tensors) and all(x.reaches == parts[0].reaches for x in parts)
-    return result if alike else replace(result, differ=True)
+    return result if alike else result._replace(differ=True)
 
 
 def _stack(shape, tensors, dim=0, **_):
@@ -161,7 +148,7 @@ def _matmul(shape, x, mat2, **_):
 
 def _add_matmul(shape, x, mat1=None, mat2=None, batch1=None, batch2=None, **_):
     left, right = (mat1, mat2) if batch1 is None else (batch1, batch2)
-    return join(shape, x, _matmul(shape, left, right) if _holds_field([left, right]) else None)
+    return join(shape, x, _matmul(shape, left, right))
 
 
 def _reduce(shape, x, dim=None, keepdim=False, **_):
@@ -184,31 +171,24 @@ def _transpose(shape, x, dim0=0, dim1=-1, **_):
     return x.permute(order)
 
 
-def _squeeze(shape, x, dim=None, **_):
-    sizes = x.sizes()
-    for d in sorted(range(len(sizes)) if dim is None else np.atleast_1d(dim) % len(sizes), reverse=True):
-        x = x.drop(d) if sizes[d] == 1 else x
-    return x
-
-
 def _slice(shape, x, dim=0, start=None, end=None, step=1, **_):
     dim %= len(shape)
-    first, *_ = slice(start, end, step).indices(x.sizes()[dim])
+    first, *_ = slice(start, end, step).indices(x.size(dim))
     return x.take(dim, first, step, shape[dim])
 
 
 def _select(shape, x, dim, index, **_):
     dim %= len(x.dims)
-    return x.take(dim, index % x.sizes()[dim], 1, 1).drop(dim)
+    return x.take(dim, index % x.size(dim), 1, 1).drop(dim)
 
 
 def _unbind(shape, x, dim=0, **_):
-    return [_select(shape, x, dim, index) for index in range(x.sizes()[dim])]
+    return [_select(shape, x, dim, index) for index in range(x.size(dim))]
 
 
 def _split(shape, x, split_size=None, split_sizes=None, dim=0, **_):
     dim %= len(shape)
-    total = x.sizes()[dim]
+    total = x.size(dim)
     sizes = split_sizes or [min(split_size, total - i) for i in range(0, total, split_size)]
     return [x.take(dim, sum(sizes[:i]), 1, size) for i, size in enumerate(sizes)]
 
@@ -237,12 +217,10 @@ FAMILIES = {
     "native_layer_norm":
         lambda shape, x, normalized_shape, **_: _normalise(x, range(len(shape))[-len(normalized_shape) :]),
     "native_group_norm": lambda shape, x, group, **_: _normalise(x.mix(1, group), range(2, len(shape))),
-    "view _unsafe_view _reshape_alias": lambda shape, x, **_: x.view(shape),
+    "view _unsafe_view _reshape_alias squeeze unsqueeze": lambda shape, x, **_: x.view(shape),
     "expand": lambda shape, x, **_: x.expand(shape),
     "permute": lambda shape, x, dims, **_: x.permute([dim % len(shape) for dim in dims]),
     "t transpose": _transpose,
-    "unsqueeze": lambda shape, x, dim, **_: x.insert(dim % len(shape)),
-    "squeeze": _squeeze,
     "slice": _slice,
     "select": _select,
     "split split_with_sizes": _split,

@@ -31,6 +31,13 @@ def test_kernels_of_two_stages_repeat_in_a_column():
     assert drawn.count("<image") == 8
 
 
+@pytest.mark.parametrize(("c", "n", "k"), [(2, 3, 2), (3, 2, 3), (1, 4, 3), (4, 1, 2)])
+def test_wires_are_one_for_each_kernel_and_each_weight(c, n, k):
+    drawn = parameter_counts.wires(c, n, k)
+    ET.fromstring(drawn)
+    assert drawn.count("<line") == 2 * c * n + c and drawn.count("<path") == c * n + c
+
+
 def test_small_pictures_are_svg():
     ET.fromstring(parameter_counts.bars({"weights": 8.4, "time": 0.5}))
 
