@@ -16,9 +16,9 @@ POSITIONS = ("middle", "edge", "corner")
 
 
 def readings(numbers, row, column, rates, sums):
-    """SVG: the same map of numbers once for each view of one unit, what the view reads in colour.
+    """SVG: the same map of numbers once for each branch that reads one unit, what it reads in colour.
 
-    numbers: rows of digits. sums: what each view gives: of the 1×1, of each rate, and the mean of the map.
+    numbers: rows of digits. sums: what each branch gives: the 1×1, each rate, and the mean of the map.
     """
     titles = ["1×1", *(f"3×3, rate {rate}" for rate in rates), "the mean"]
     step = 900 / len(titles)
@@ -38,7 +38,7 @@ def readings(numbers, row, column, rates, sums):
         parts.append(cells([(row, column)], left, 24, size, stroke=RED, width=2.5))
         gives = f"{len(read)} read, gives {value:.4g}" if reach else f"all read, gives {value:.3g}"
         parts.append(text(left, 44 + side * size, gives, size=14))
-    return document(900, 56 + side * size, parts, f"{len(titles)} views of the unit in row {row}, column {column}")
+    return document(900, 56 + side * size, parts, f"{len(titles)} branches read the unit in row {row}, column {column}")
 
 
 def diagram(in_channels, out_channels, rates):
@@ -202,8 +202,9 @@ def segment_photograph(model, image):
 EXERCISES["four-taps"] = Exercise(
     right={16, 17},
     mistakes={
-        "There is a second rate with just as many.": {16},
-        "There is a second rate with just as many. Try one less.": {17},
+        **{f"{rate} is right, but not alone. Type both, as a set: {{…, …}}.": rate for rate in (16, 17)},
+        **{f"{rate} is right, but not alone: a neighbour has just as many.": {rate} for rate in (16, 17)},
+        **{f"Of {a} and {b}, one is right. Compare their shares.": {a, b} for a, b in ((15, 16), (17, 18))},
         "From 33 on only the middle tap is left.": {33},
         "At 32 nearly every unit has one tap only. Go down.": {32},
         "11 is a third of the map: the share of nine taps is small there, but six is common.": {11},
@@ -213,7 +214,7 @@ EXERCISES["four-taps"] = Exercise(
         "change `rate_try` above and look at the share. It rises, and then it falls.",
         "four taps means two along each axis. At which rate has every unit of a line a partner on just one side?",
     ),
-    insight="Half the map. v3's rate 18 lies just above: at that size its kernel is a 2×2 almost everywhere.",
+    insight="Half the map. v3's rate 18 lies just above: its kernel is a 2×2 at five units of six.",
 )
 
 
@@ -225,9 +226,8 @@ EXERCISES["rates"] = Exercise(
     right=_rates,
     cases=((16,), (8,), (4,), (32,)),
     mistakes={
-        "These are the rates of output stride 16, whatever the argument. A finer map needs larger steps.": (
-            lambda output_stride: [6, 12, 18]
-        ),
+        "Right at 16 only: a finer map needs larger rates.": lambda output_stride: [6, 12, 18],
+        "Right at 8 only: torchvision's MobileNet makes this mistake.": lambda output_stride: [12, 24, 36],
         "The wrong way round: at half the output stride a unit is half as wide, so the rate must double.": (
             lambda output_stride: [rate * output_stride / 16 for rate in (6, 12, 18)]
         ),
