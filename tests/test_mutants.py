@@ -34,6 +34,12 @@ MUTANTS = {  # file: (right, broken, notebook that notices)
 QUICK = ("scores.py", "tracing/reach.py", "lessons/output_sizes.py", "lessons/upsampling.py")
 
 
+def test_each_mutant_has_its_place():
+    for file, (right, broken, _) in MUTANTS.items():
+        text = (ROOT / "helpers" / file).read_text(encoding="utf-8")
+        assert text.count(right) == 1 and right != broken, f"{right!r} must occur once in {file}"
+
+
 @pytest.mark.parametrize("file", MUTANTS if os.environ.get("LONG_TESTS") else QUICK)
 def test_a_notebook_notices(file, tmp_path):
     right, broken, notebook = MUTANTS[file]
@@ -41,7 +47,6 @@ def test_a_notebook_notices(file, tmp_path):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     mutated = tmp_path / "helpers" / file
     text = mutated.read_text(encoding="utf-8")
-    assert text.count(right) == 1, f"{right!r} must occur once in {file}"
     mutated.write_text(text.replace(right, broken), encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-x", "--nbval", "--nbval-current-env", "--nbval-cell-timeout=300"]
     command += ["--nbval-sanitize-with", "tests/sanitize.cfg", f"notebooks/{notebook}.ipynb"]

@@ -35,14 +35,24 @@ def score_maps(items):
     step, parts = 900 / len(items), []
     high, low = torch.tensor([0.90, 0.62, 0.0]), torch.tensor([0.0, 0.45, 0.70])
     for place, (title, values) in enumerate(items.items()):
-        if values.ndim == 2:
+        scores_of = values if values.ndim == 2 else None
+        if scores_of is not None:
             strength = (values / values.abs().max().clamp(min=1e-9))[..., None]
             values = torch.where(strength > 0, 1 - strength * (1 - high), 1 + strength * (1 - low)).permute(2, 0, 1)
         x, width = step * place, step - 24
         height = width * values.shape[1] / values.shape[2]
         parts += [text(x, 16, title, weight="bold"), picture(values, x, 28, width, height)]
         parts.append(rectangle(x, 28, width, height, stroke=INK))
-    return document(900, 34 + height, parts, "; ".join(items))
+        if scores_of is not None:
+            side = scores_of.shape[1]
+            for value, at in ((scores_of.max(), scores_of.argmax()), (scores_of.min(), scores_of.argmin())):
+                left = x + width * min(max((at % side + 0.5).item() / side, 0.17), 0.83)
+                top = 28 + height * min(max((at // side + 0.5).item() / side, 0.08), 0.92)
+                parts.append(text(left, top + 5, f"{value:+.1f}", size=14, anchor="middle", weight="bold"))
+    parts.append(
+        text(0, 52 + height, "orange: for the class; blue: against it; white: 0. Largest and smallest score", size=14)
+    )
+    return document(900, 58 + height, parts, "; ".join(items))
 
 
 def class_bars(table, names):
@@ -59,7 +69,7 @@ def class_bars(table, names):
             top = 230 - 190 * value
             fill, stroke = LOOKS[place][1], LOOKS[place][0]
             parts.append(rectangle(left, top, 28, 190 * value, fill=fill, stroke=stroke, stroke_width=2))
-            parts.append(text(left + 14, top - 5, f"{value:.2f}"[1:] if value < 1 else "1", size=12, anchor="middle"))
+            parts.append(text(left + 14, top - 5, f"{value:.2f}".removeprefix("0"), size=12, anchor="middle"))
         parts.append(text(x, 252, name, size=15))
     return document(900, 262, parts, f"IoU of each class for {', '.join(table)}")
 
@@ -129,16 +139,20 @@ def mix_view(image, label, maps, names, weights):
     views = {"the scene": image, "prediction": drawn, "errors": mark_errors(image, label, prediction)}
     for place, (title, view) in enumerate(views.items()):
         parts += [text(300 * place, 16, title, weight="bold"), picture(view, 300 * place, 26, 284, 284)]
+    for place, name in enumerate(names):
+        x, r, g, b = 118 * place, *(int(255 * level) for level in colours(torch.tensor([[place]]).numpy(), names)[0, 0])
+        parts.append(rectangle(x, 322, 18, 18, fill=f"#{r:02x}{g:02x}{b:02x}", stroke=INK))
+        parts.append(text(x + 24, 337, name, size=14))
     told = " + ".join(f"{weight:g}·{name}" for weight, name in zip(weights, ("deep", "pool4", "pool3"), strict=True))
-    parts.append(text(0, 340, told, size=17))
-    parts.append(text(884, 340, f"mean IoU {value:.2f}", size=19, weight="bold", anchor="end"))
-    return document(900, 350, parts, f"{told}: mean IoU {value:.2f}")
+    parts.append(text(0, 372, told, size=17))
+    parts.append(text(884, 372, f"mean IoU {value:.2f}", size=19, weight="bold", anchor="end"))
+    return document(900, 382, parts, f"{told}: mean IoU {value:.2f}")
 
 
 def explore(image, label, maps, names):
     """How strongly each of FCN-8s's three score maps counts. maps: three of (classes, H, W), at the picture's size."""
     controls = [slider("deep", 0, 3, 1), slider("pool4", 0, 3, 1), slider("pool3", 0, 3, 1)]
-    finding = "All three maps, weighted alike, give the scene back, but for thin roads."
+    finding = "Weighted alike: waters and the hall are right, houses and trees are blobs, most roads are missing."
     frame(lambda deep, pool4, pool3: mix_view(image, label, maps, names, (deep, pool4, pool3)), controls, finding)
 
 
@@ -160,6 +174,8 @@ EXERCISES["missing-layer"] = Exercise(
     mistakes={
         "The order is turned round: what comes in is pool3, what goes out are scores.": (21, 256, 1),
         "So it stays a map of features, and the error stays.": (256, 256, 1),
+        "256 channels come in, as the error says.": (21, 21, 1),
+        "Three numbers are asked for: how large is the kernel?": (256, 21),
         "A 3×3 without padding makes the map smaller; and a score needs its own cell only.": (256, 21, 3),
         "512 channels has pool4. The error names the map that it met.": (512, 21, 1),
         "This runs, and adds one map to all 21 classes alike: no decision changes.": (256, 1, 1),
@@ -179,6 +195,7 @@ EXERCISES["sixteen"] = Exercise(
     tolerance=1e-4,
     mistakes={
         "This goes up by 32 before the addition: the maps do not meet at pool4's size.": _up_all,
+        "This is FCN-32s still: pool4's scores are missing.": lambda deep, pool4: _up(deep, 32),
         "pool4's scores are missing.": lambda deep, pool4: _up(_up(deep), 16),
         "The deep scores are missing.": lambda deep, pool4: _up(pool4, 16),
         "The last step is missing: the sum has stride 16, the picture has stride 1.": (
@@ -193,8 +210,8 @@ EXERCISES["sixteen"] = Exercise(
         ),
     },
     hints=(
-        "`up(x, factor)` is given. Bring the deep scores to pool4's size, and add.",
-        "two calls of `up`: one before the addition, one after it. Which factors?",
+        "`enlarge(x, factor)` is given. Bring the deep scores to pool4's size, and add.",
+        "two calls of `enlarge`: one before the addition, one after it. Which factors?",
     ),
     insight="One more such line makes it FCN-8s. All go up by 32 in all: skips choose where to stop on the way.",
 )
@@ -216,6 +233,9 @@ EXERCISES["align"] = Exercise(
         "The deep scores are squeezed to the other size. Then no unit lies where it belongs: cut instead.": (
             lambda deep, shallow: F.interpolate(deep, shallow.shape[-2:], mode="bilinear") + shallow
         ),
+        "Nothing is enlarged bilinearly here: use `enlarge`, then cut.": (
+            lambda deep, shallow: F.interpolate(deep, shallow.shape[-2:]) + shallow
+        ),
         "You cut at the top and left. What hangs over is at the bottom and at the right.": (
             lambda deep, shallow: _up(deep)[..., -shallow.shape[-2] :, -shallow.shape[-1] :] + shallow
         ),
@@ -224,7 +244,7 @@ EXERCISES["align"] = Exercise(
         ],
     },
     hints=(
-        "upsample first. Then the result may be a row or a column larger than `shallow`: which one?",
+        "upsample first. Then the result may be a row or a column larger than `shallow_map`: which one?",
         "both maps begin at the picture's upper left corner, so cut the end: `[..., :height, :width]`.",
     ),
     insight="The paper pads the picture by 100 pixels instead, and cuts 5, 9 or 31: same idea, other numbers.",
