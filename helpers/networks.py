@@ -71,8 +71,8 @@ class FCN(Segmenter):
     Enlarging is bilinear and has no weights; with `learned_upsampling` it is a transposed convolution with one kernel
     for each class, which starts as bilinear (the paper learns all but the last).
 
-    `trunk="vgg16"` is the paper's: 134 million parameters, no batch norm. The paper pads the picture by 100 pixels and
-    crops the scores; here the convolutions are padded, and scores are cropped where the last cells hang over.
+    `backbone="vgg16"` is the paper's: 134 million parameters, no batch norm. The paper pads the picture by 100 pixels
+    and crops the scores; here the convolutions are padded, and scores are cropped where the last cells hang over.
     """
 
     # stages of (convolutions, channels), each with a pooling; then the layers (kernel_size, channels) behind them
@@ -80,11 +80,11 @@ class FCN(Segmenter):
     VGG16 = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512)), ((7, 4096), (1, 4096))
 
     def __init__(
-        self, in_channels, classes, prediction_stride=8, trunk="small", learned_upsampling=False, auxiliary=True
+        self, in_channels, classes, prediction_stride=8, backbone="small", learned_upsampling=False, auxiliary=True
     ):
         super().__init__(in_channels, classes)
         self.prediction_stride = _one_of("prediction_stride", prediction_stride, (8, 16, 32))
-        small = _one_of("trunk", trunk, ("small", "vgg16")) == "small"
+        small = _one_of("backbone", backbone, ("small", "vgg16")) == "small"
         stages, classifier = self.SMALL if small else self.VGG16
         channels = in_channels
         self.stages = nn.ModuleList()
@@ -259,7 +259,7 @@ class DeepLab(Segmenter):
     shallow features; without it, this is v3). `separable`: the 3×3 convolutions in two stages, but for the very first.
 
     `widths` holds the channels of the backbone's stages, `head_width` those of ASPP and decoder. The paper's:
-    `DeepLab(3, 21, output_stride=16, trunk="resnet101", auxiliary=False)`, with torchvision's backbone as it is.
+    `DeepLab(3, 21, output_stride=16, backbone="resnet101", auxiliary=False)`, with torchvision's backbone as it is.
     """
 
     def __init__(
@@ -276,10 +276,10 @@ class DeepLab(Segmenter):
         widths=(16, 24, 32, 48, 64),
         head_width=32,
         rates=None,
-        trunk="small",
+        backbone="small",
     ):
         super().__init__(in_channels, classes)
-        small = _one_of("trunk", trunk, ("small", "resnet101")) == "small"
+        small = _one_of("backbone", backbone, ("small", "resnet101")) == "small"
         strides = [2**stage for stage in range(2, len(widths) + 1)] if small else (8, 16, 32)
         self.output_stride = _one_of("output_stride", output_stride, strides)
         self.image_pooling, head_width = image_pooling, whole_number("head_width", head_width) if small else 256
@@ -354,7 +354,7 @@ def _resnet_stages(in_channels, output_stride):
     from torchvision.models import resnet101
 
     if in_channels != 3:
-        raise ValueError(f"in_channels must be 3 with trunk='resnet101', got {in_channels}")
+        raise ValueError(f"in_channels must be 3 with backbone='resnet101', got {in_channels}")
     net = resnet101(replace_stride_with_dilation=[False, output_stride < 16, output_stride < 32])
     first = nn.Sequential(net.conv1, net.bn1, net.relu, net.maxpool, net.layer1)
     return nn.Sequential(first, net.layer2, net.layer3, net.layer4), 256, 2048, 48

@@ -46,7 +46,7 @@ def stirred(model):
 
 @pytest.mark.parametrize(("stride", "parameters"), [(32, 134_346_581), (16, 134_357_354), (8, 134_362_751)])
 def test_paper_sized_fcn(stride, parameters):
-    net = meta(FCN, 3, 21, stride, trunk="vgg16", auxiliary=False)
+    net = meta(FCN, 3, 21, stride, backbone="vgg16", auxiliary=False)
     assert count(net) == parameters
     assert net.eval()(torch.empty(1, 3, 500, 353, device="meta")).shape == (1, 21, 500, 353)
 
@@ -62,12 +62,12 @@ def test_paper_sized_unet():
 
 @pytest.mark.parametrize("output_stride", [8, 16])
 def test_paper_sized_deeplab(output_stride):
-    net = meta(DeepLab, 3, 21, output_stride, trunk="resnet101", auxiliary=False)
+    net = meta(DeepLab, 3, 21, output_stride, backbone="resnet101", auxiliary=False)
     assert count(net) == 59_344_309
     row = next(row for row in reversed(trace(net, (3, 512, 512))) if row.name.startswith("stages.3"))
     assert row.output_shape == (2048, 512 // output_stride, 512 // output_stride)
-    with pytest.raises(ValueError, match="in_channels must be 3 with trunk='resnet101', got 1"):
-        DeepLab(1, 2, trunk="resnet101")
+    with pytest.raises(ValueError, match="in_channels must be 3 with backbone='resnet101', got 1"):
+        DeepLab(1, 2, backbone="resnet101")
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -230,14 +230,14 @@ def test_order_of_construction():
         (lambda: FCN(0, 2), "in_channels must be a whole number ≥ 1, got 0"),
         (lambda: FCN(3, 2.5), "classes must be a whole number ≥ 1, got 2.5"),
         (lambda: FCN(3, 2, 4), "prediction_stride must be one of 8, 16, 32, got 4"),
-        (lambda: FCN(3, 2, trunk="vgg"), "trunk must be one of 'small', 'vgg16', got 'vgg'"),
+        (lambda: FCN(3, 2, backbone="vgg"), "backbone must be one of 'small', 'vgg16', got 'vgg'"),
         (lambda: UNet(3, 2, width=0), "width must be a whole number ≥ 1, got 0"),
         (lambda: UNet(3, 2, depth=0), "depth must be a whole number ≥ 1, got 0"),
         (lambda: UNet(3, 2, odd_sizes="stretch"), "odd_sizes must be one of 'refuse', 'pad'"),
         (lambda: UNet(3, 2, padded=False, odd_sizes="pad"), "odd_sizes must be one of 'refuse', got 'pad'"),
         (lambda: DeepLab(3, 2, 64), "output_stride must be one of 4, 8, 16, 32, got 64"),
         (lambda: DeepLab(3, 2, rates=(1, 0)), "rate must be a whole number ≥ 1, got 0"),
-        (lambda: DeepLab(3, 2, trunk="xception"), "trunk must be one of 'small', 'resnet101', got 'xception'"),
+        (lambda: DeepLab(3, 2, backbone="xception"), "backbone must be one of 'small', 'resnet101', got 'xception'"),
         (lambda: dilated_stack(3, 2, [1, 0]), "dilation must be a whole number ≥ 1, got 0"),
         (lambda: FCN(3, 2)(torch.rand(1, 4, 64, 64)), r"images must be (N, 3, H, W), got (1, 4, 64, 64)"),
         (lambda: DeepLab(3, 2)(torch.rand(3, 64, 64)), r"images must be (N, 3, H, W), got (3, 64, 64)"),
@@ -254,5 +254,5 @@ def test_the_last_strides_of_the_paper_sized_deeplab_become_dilations():
     """Output stride 16 keeps the stride of the third stage and dilates the fourth (Chen et al. 2017, §3.1)."""
     for output_stride, dilations in {32: (1, 1), 16: (1, 2), 8: (2, 4)}.items():
         with torch.device("meta"):
-            net = DeepLab(3, 21, output_stride=output_stride, trunk="resnet101", auxiliary=False)
+            net = DeepLab(3, 21, output_stride=output_stride, backbone="resnet101", auxiliary=False)
         assert tuple(stage[-1].conv2.dilation[0] for stage in net.stages[2:]) == dilations

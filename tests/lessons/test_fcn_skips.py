@@ -53,7 +53,7 @@ def test_pictures_are_svg():
 
 def test_the_papers_figure_has_the_papers_sizes():
     with torch.device("meta"):
-        net = FCN(3, 21, 8, trunk="vgg16", auxiliary=False)
+        net = FCN(3, 21, 8, backbone="vgg16", auxiliary=False)
         shapes = fcn_skips.map_shapes(net, torch.empty(1, 3, 512, 512))
     assert shapes == {"pool3": (256, 64, 64), "pool4": (512, 32, 32), "deep": (4096, 16, 16)}
     drawn = fcn_skips.paper_figure(shapes)
