@@ -161,7 +161,7 @@ class UNet(Segmenter):
     | "pad"         | the last row and column are repeated up to the next multiple, the result is cut back   |
     | "output_size" | the transposed convolutions add the row and column that the skip has more              |
     | "interpolate" | their result is enlarged to the size of the skip, bilinearly                           |
-    | "crop"        | the skip is cut instead: the result is smaller than the picture                        |
+    | "crop"        | the skip is cut at its end instead: the result is smaller than the picture             |
     """
 
     ODD_SIZES = ("refuse", "pad", "output_size", "interpolate", "crop")
@@ -211,10 +211,12 @@ class UNet(Segmenter):
         for up, merge in zip(self.up, self.merge, strict=True):
             skip = skips.pop()
             x = self._enlarge(up, x, skip)
+            # padded maps begin at one corner; without padding each map lies in the middle of the shallower one
+            skip = skip[..., : x.shape[-2], : x.shape[-1]] if self.padded else _middle(skip, x)
             if self.skips == "sum":
-                x = x + _middle(skip, x)
+                x = x + skip
             elif self.skips:
-                x = torch.cat([_middle(skip, x), x], dim=1)
+                x = torch.cat([skip, x], dim=1)
             x = merge(x)
         logits = self.head(x)  # (N, classes, H, W)
         if self.odd_sizes == "pad":
@@ -232,7 +234,8 @@ class UNet(Segmenter):
     def _auxiliary(self, scores, images, logits):
         """Scores of the deepest map at the size of the logits."""
         if self.padded:
-            return _middle(F.interpolate(scores, images.shape[-2:], mode="bilinear"), logits)
+            scores = F.interpolate(scores, images.shape[-2:], mode="bilinear")
+            return scores[..., : logits.shape[-2], : logits.shape[-1]]
         return _middle(F.interpolate(scores, scale_factor=2**self.depth, mode="bilinear"), logits)
 
     def check(self, images):

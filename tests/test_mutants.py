@@ -25,11 +25,11 @@ MUTANTS = {  # file: (right, broken, notebook that notices)
     "lessons/classifier_to_fcn.py": ("right={116, 117, 118, 119}", "right={116}", "03_classifier_to_fcn"),
     "lessons/upsampling.py": ("right={3, 6, 9}", "right={3, 6}", "04_upsampling"),
     "lessons/fcn_skips.py": ("right=(256, 21, 1)", "right=(256, 22, 1)", "05_fcn_skips"),
-    "lessons/dilated_convolution.py": ("right=7,", "right=8,", "07_dilated_convolution"),
-    "lessons/unet_odd_sizes.py": ("right=(512, 384)", "right=(512, 383)", "06_unet_odd_sizes"),
+    "lessons/dilated_convolution.py": ("+ len(counts)] += counts", "+ len(counts)] = counts", "07_dilated_convolution"),
+    "lessons/unet_odd_sizes.py": ("x = (x - shrink) // 2", "x = (x - shrink + 1) // 2", "06_unet_odd_sizes"),
     "lessons/deeplab.py": ("right={16, 17}", "right={16}", "09_deeplab"),
     "lessons/side_by_side.py": ("right=69,", "right=70,", "10_side_by_side"),
-    "lessons/parameter_counts.py": ("right=100,", "right=101,", "08_parameter_counts"),
+    "lessons/parameter_counts.py": ("(c, k * k), (n, c)]", "(n, k * k), (n, c)]", "08_parameter_counts"),
 }
 QUICK = ("scores.py", "tracing/reach.py", "lessons/output_sizes.py", "lessons/upsampling.py")
 

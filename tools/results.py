@@ -107,8 +107,8 @@ def on_odd_sizes(network, seed, train, test, size, epochs):
         for remedy in UNet.ODD_SIZES[1:]:
             net.odd_sizes = remedy
             predictions = [segment(net, image) for image, _ in pictures]
-            cut = (side - len(predictions[0])) // 2  # "crop" gives less: the label is cut too
-            labels = pictures.labels[:, cut:, cut:][:, : len(predictions[0]), : len(predictions[0])]
+            answered = len(predictions[0])  # "crop" gives less: the label is cut too
+            labels = pictures.labels[:, :answered, :answered]
             matrix = scores.confusion_matrix(torch.stack(predictions), labels, len(scenes.CLASSES))
             right = torch.stack(predictions) == labels
             border = torch.cat([right[:, -4:].flatten(), right[:, :-4, -4:].flatten()])

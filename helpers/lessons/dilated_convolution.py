@@ -223,8 +223,7 @@ EXERCISES["third-rate"] = Exercise(
     mistakes={
         "8 leaves a hole already: one less.": 8,
         "4 is safe, but not the largest. Go on.": 4,
-        "5 has no holes, but there are larger rates without.": 5,
-        "3 has no holes, but there are larger rates without.": 3,
+        "6 has no holes, but one larger rate has none either.": 6,
         "9 leaves holes: the paper on hybrid dilation uses it as its bad example.": 9,
     },
     hints=(
@@ -247,25 +246,34 @@ def _dilated(image, kernel, dilation):
 
 
 _generator = torch.Generator().manual_seed(0)
+
+
+def _same_size(image, kernel, dilation, padding=None):
+    padding = dilation * (len(kernel) - 1) // 2 if padding is None else padding
+    return F.conv2d(image[None, None], kernel[None, None], padding=padding, dilation=dilation)[0, 0]
+
+
 EXERCISES["dilate"] = Exercise(
-    right=_dilated,
+    right=_same_size,
     cases=tuple(
         (
             torch.randint(0, 9, (h, w), generator=_generator).float(),
             torch.randint(-2, 3, (k, k), generator=_generator).float(),
             d,
         )
-        for h, w, k, d in ((7, 7, 3, 2), (9, 8, 3, 3), (6, 7, 2, 4), (5, 5, 3, 1))
+        for h, w, k, d in ((7, 7, 3, 2), (15, 14, 5, 3), (11, 12, 5, 2), (5, 5, 3, 1))
     ),
     tolerance=1e-4,
     mistakes={
-        "The dilation is ignored.": lambda i, k, d: _dilated(i, k, 1),
-        "The kernel is turned upside down: torch does not flip it.": lambda i, k, d: _dilated(i, k.flip(0, 1), d),
-        "One cell too many is skipped between two taps.": lambda i, k, d: _dilated(i, k, d + 1),
-        "Rows and columns are exchanged.": lambda i, k, d: _dilated(i.T, k, d).T.contiguous(),
+        "Nothing is padded: the result is smaller than the picture.": lambda i, k, d: _same_size(i, k, d, 0),
+        "One row of zeros is enough for dilation 1 only.": lambda i, k, d: _same_size(i, k, d, 1),
+        "d rows of zeros are right for 3×3 kernels only.": lambda i, k, d: _same_size(i, k, d, d),
+        "The dilation is ignored.": lambda i, k, d: _same_size(i, k, 1),
+        "The kernel is turned upside down: torch does not flip it.": lambda i, k, d: _same_size(i, k.flip(0, 1), d),
+        "One cell too many is skipped between two taps.": lambda i, k, d: _same_size(i, k, d + 1),
     },
     hints=(
-        "the first output reads rows 0, d, 2d, … and the same columns; the next one starts one pixel further on.",
+        "how many zeros does the kernel need on each side, so that it can stop at every pixel?",
         "a slice has a third number: `image[a:b:d]` takes every d-th row from a on. Where must b be?",
     ),
     insight="So dilation is nothing but reading with a longer step. No zeros are stored, none are multiplied.",

@@ -193,20 +193,21 @@ EXERCISES["two-stages"] = Exercise(
 )
 
 
-def _merge(depthwise, pointwise):
+def merge(depthwise, pointwise):
+    """The weight (n, C, k, k) of the ordinary convolution that does the same as two stages: (C, k, k) and (n, C)."""
     return pointwise[:, :, None, None] * depthwise[None]
 
 
 _generator = torch.Generator().manual_seed(0)
 EXERCISES["merge"] = Exercise(
-    right=_merge,
+    right=merge,
     cases=tuple(
         (torch.randn(c, k, k, generator=_generator), torch.randn(n, c, generator=_generator))
         for c, k, n in ((2, 3, 3), (4, 3, 5), (3, 2, 1))
     ),
     mistakes={
         "Rows and columns of the table are exchanged: the shape is (n, C, k, k).": (
-            lambda d, p: _merge(d, p).transpose(0, 1).contiguous()
+            lambda d, p: merge(d, p).transpose(0, 1).contiguous()
         ),
         "The channels are summed up: then stage 2 could not weigh them. Keep them apart.": (
             lambda d, p: torch.einsum("ckl,nc->nkl", d, p)
@@ -215,7 +216,7 @@ EXERCISES["merge"] = Exercise(
             lambda d, p: p[:, :, None, None] + d[None]
         ),
         "The depthwise kernels are turned upside down. Convolution in torch does not flip.": (
-            lambda d, p: _merge(d.flip(-1, -2), p)
+            lambda d, p: merge(d.flip(-1, -2), p)
         ),
         "The pointwise weights are missing: every filter is the same now.": (
             lambda d, p: d[None].expand(len(p), -1, -1, -1)
