@@ -179,6 +179,7 @@ SCENES = {"train": 256, "test": 128, "size": 96, "epochs": 8}
 SMALL = SCENES | {"size": 64}
 PAIRS = {"task": "neighbours", "train": 128, "test": 64, "size": 64, "epochs": 2}
 POND = {"task": "evidence_anywhere", "train": 256, "test": 128, "size": 64, "epochs": 8}
+MOSAICS = {"size": 96, "train": 256, "test": 128, "epochs": 4}
 fcn, unet, deeplab = partial(FCN, 3, 7), partial(UNet, 3, 7), partial(DeepLab, 3, 7)
 shallow = partial(DeepLab, 3, 3, output_stride=4, widths=(16, 24), decoder=False)
 stack = partial(dilated_stack, 3)
@@ -254,9 +255,8 @@ EXPERIMENTS = {
         "DeepLab, stride 8, separable", partial(deeplab, output_stride=8, separable=True), on_scenes, SCENES, 3
     ),
     "coins": Experiment("U-Net, coins", partial(UNet, 3, 2), on_coins, {"size": 64, "train": 192, "epochs": 3}),
-    "mosaics": Experiment(
-        "U-Net, texture mosaics", partial(UNet, 3, 3), on_mosaics, {"size": 96, "train": 256, "test": 128, "epochs": 4}
-    ),
+    "mosaics": Experiment("U-Net, texture mosaics", partial(UNet, 3, 3), on_mosaics, MOSAICS),
+    "mosaics_fcn_8s": Experiment("FCN-8s, texture mosaics", partial(FCN, 3, 3), on_mosaics, MOSAICS),
 }
 
 

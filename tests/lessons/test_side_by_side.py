@@ -41,6 +41,21 @@ def test_choice_is_the_best_within_the_budget():
         assert all(side_by_side.score_of(chosen, need) >= side_by_side.score_of(name, need) for name in allowed)
 
 
+def test_level_are_those_whose_seeds_overlap_with_the_choice():
+    assert side_by_side.level("unet", "outlines", "weights", 100) == ["deeplab_8"]
+    assert side_by_side.level("unet", "mean", "weights", 100) == []
+    for need, cost, budget in STATES:
+        chosen = side_by_side.choose(need, cost, budget)
+        if chosen:
+            others = side_by_side.level(chosen, need, cost, budget)
+            allowed = [name for name in ENTRIES if name != chosen]
+            dearest = max(side_by_side.cost_of(name, cost) for name in ENTRIES)
+            for name in allowed:
+                fits = side_by_side.cost_of(name, cost) <= budget / 100 * dearest
+                low = min(side_by_side.scores_of(chosen, need))
+                assert (name in others) == (fits and max(side_by_side.scores_of(name, need)) >= low), (need, name)
+
+
 def test_nothing_cheaper_beats_the_front():
     for need, cost in itertools.product(side_by_side.NEEDS, side_by_side.COSTS):
         best = side_by_side.front(need, cost)
