@@ -49,9 +49,8 @@ def score_maps(items):
                 left = x + width * min(max((at % side + 0.5).item() / side, 0.17), 0.83)
                 top = 28 + height * min(max((at // side + 0.5).item() / side, 0.08), 0.92)
                 parts.append(text(left, top + 5, f"{value:+.1f}", size=14, anchor="middle", weight="bold"))
-    parts.append(
-        text(0, 52 + height, "orange: for the class; blue: against it; white: 0. Largest and smallest score", size=14)
-    )
+    legend = "orange: for the class; blue: against it; white: 0. Each map has its own scale: the two numbers"
+    parts.append(text(0, 52 + height, legend, size=14))
     return document(900, 58 + height, parts, "; ".join(items))
 
 
