@@ -190,7 +190,7 @@ def test_canonical_form_refuses_stderr():
         notebooks.canonical(new_notebook(cells=[cell]))
 
 
-def test_execute_keeps_volatile_outputs_and_fails_on_errors(tmp_path):
+def test_execute_keeps_volatile_outputs_of_the_same_code_and_fails_on_errors(tmp_path):
     path = tmp_path / "x.ipynb"
     stored = [new_output("stream", name="stdout", text="3 seconds\n")]
     cells = [
@@ -199,10 +199,25 @@ def test_execute_keeps_volatile_outputs_and_fails_on_errors(tmp_path):
     ]
     nbformat.write(new_notebook(cells=cells), path)
     first, second = notebooks.execute(path).cells
+    assert first.outputs[0].text == "4 seconds\n", "measured by code that nobody knows"
+    first.outputs = stored
+    nbformat.write(new_notebook(cells=[first, second]), path)
+    first, second = notebooks.execute(path).cells
     assert first.outputs[0].text == "3 seconds\n" and second.outputs[0].text == "same\n"
+    first.source = "print('5 seconds')"
+    nbformat.write(new_notebook(cells=[first, second]), path)
+    assert notebooks.execute(path).cells[0].outputs[0].text == "5 seconds\n"
     nbformat.write(new_notebook(cells=[new_code_cell("1 / 0")]), path)
     with pytest.raises(Exception, match="ZeroDivisionError"):
         notebooks.execute(path)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_stored_measurements_are_of_the_code_on_the_page(path):
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if "volatile" in cell.metadata.get("tags", []):
+            assert cell.metadata["measured"] == notebooks.measured(notebook), f"{cell.id}: run `make notebooks`"
 
 
 def test_fingerprint_follows_code_not_prose(original):

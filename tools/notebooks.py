@@ -28,7 +28,8 @@ def execute(path):
     os.environ.update(OMP_NUM_THREADS="1", PYTHONHASHSEED="0")
     os.environ.pop("CAMVID_ROOT", None)
     notebook = nbformat.read(path, as_version=4)
-    stored = {cell.id: cell.outputs for cell in notebook.cells if "volatile" in tags(cell)}
+    volatile = [cell for cell in notebook.cells if "volatile" in tags(cell)]
+    stored = {cell.id: cell.outputs for cell in volatile if cell.metadata.get("measured") == measured(notebook)}
     NotebookClient(
         notebook,
         timeout=300,
@@ -37,10 +38,16 @@ def execute(path):
         store_widget_state=False,
         resources={"metadata": {"path": str(path.parent)}},
     ).execute()
-    for cell in notebook.cells:
-        if stored.get(cell.id):
-            cell.outputs = stored[cell.id]
+    for cell in volatile:
+        cell.outputs = stored.get(cell.id) or cell.outputs
+        cell.metadata["measured"] = measured(notebook)
     return canonical(notebook)
+
+
+def measured(notebook):
+    """Hash of the code of all volatile cells: what they measured is kept until one of them is changed."""
+    code = [cell.source for cell in notebook.cells if "volatile" in tags(cell)]
+    return hashlib.sha256("\0".join(code).encode()).hexdigest()[:12]
 
 
 def canonical(notebook):
@@ -50,7 +57,9 @@ def canonical(notebook):
         "language_info": {"name": "python"},
     }
     for cell in notebook.cells:
-        cell.metadata = {key: cell.metadata[key] for key in ("tags", "tweaks", "short") if key in cell.metadata}
+        cell.metadata = {
+            key: cell.metadata[key] for key in ("tags", "tweaks", "short", "measured") if key in cell.metadata
+        }
         if "hide-input" in tags(cell):  # Jupyter Book's word for it; the next line is JupyterLab's
             cell.metadata["jupyter"] = {"source_hidden": True}
         if cell.cell_type == "code":

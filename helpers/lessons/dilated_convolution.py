@@ -187,12 +187,12 @@ def waters(items):
 
 def cost_bars(costs):
     """SVG: a bar for each network, in giga-multiply-adds. costs: {name: G}."""
-    parts, scale = [], 640 / max(costs.values())
+    parts, scale = [], 620 / max(costs.values())
     for place, (name, value) in enumerate(costs.items()):
         y = 8 + 46 * place
-        parts.append(text(110, y + 22, name, anchor="end", size=17))
-        parts.append(rectangle(122, y, value * scale, 32, fill="#CFE6F5", stroke=BLUE, stroke_width=2))
-        parts.append(text(130 + value * scale, y + 22, f"{value:.2f} G", weight="bold", size=16))
+        parts.append(text(140, y + 22, name, anchor="end", size=17))
+        parts.append(rectangle(152, y, value * scale, 32, fill="#CFE6F5", stroke=BLUE, stroke_width=2))
+        parts.append(text(160 + value * scale, y + 22, f"{value:.2f} G", weight="bold", size=16))
     return document(900, 10 + 46 * len(costs), parts, "Multiply-adds of each network")
 
 
@@ -222,7 +222,7 @@ EXERCISES["third-rate"] = Exercise(
     right=7,
     mistakes={
         "8 leaves a hole already: one less.": 8,
-        "4 is safe, but not the largest. Go on.": 4,
+        **{f"{rate} is safe, but not the largest. Go on.": rate for rate in (3, 4, 5)},
         "6 has no holes, but one larger rate has none either.": 6,
         "9 leaves holes: the paper on hybrid dilation uses it as its bad example.": 9,
     },
@@ -230,7 +230,7 @@ EXERCISES["third-rate"] = Exercise(
         "raise `last` in the cell above until the printed row shows a 0.",
         "how many cells do rates 1 and 2 fill without a gap? How far may three copies of them be apart?",
     ),
-    insight="Layers 1 and 2 fill 7 cells, so the third may step by 7: each pixel is then read exactly along one path.",
+    insight="Layers 1 and 2 fill 7 cells, so the third may step by 7: three copies touch, without gap or overlap.",
 )
 
 
@@ -276,5 +276,5 @@ EXERCISES["dilate"] = Exercise(
         "how many zeros does the kernel need on each side, so that it can stop at every pixel?",
         "a slice has a third number: `image[a:b:d]` takes every d-th row from a on. Where must b be?",
     ),
-    insight="So dilation is nothing but reading with a longer step. No zeros are stored, none are multiplied.",
+    insight="So dilation is nothing but reading with a longer step. No zeros are stored in the kernel.",
 )

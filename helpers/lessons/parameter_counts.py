@@ -40,7 +40,7 @@ def areas(kernel_size, in_channels, out_channels, bias=False):
     parts.append(text(900, 204, f"{ratio:.2f} ×", size=24, anchor="end", weight="bold"))
     told = "fewer weights in two stages" if ratio > 1 else "two stages need MORE weights here"
     parts.append(text(x, 236, told if abs(ratio - 1) > 1e-9 else "no difference", size=16))
-    parts.append(text(x, 272, "For every output pixel, as many multiplications", size=14))
+    parts.append(text(x, 272, "For every output pixel, as many multiply-adds", size=14))
     parts.append(text(x, 290, "as there are weights (biases aside).", size=14))
     return document(900, 338, parts, f"Ordinary {counts[0]:,} parameters, two stages {counts[1] + counts[2]:,}")
 
@@ -49,9 +49,9 @@ def stages(image, between, result):
     """SVG: the maps of a small example as numbers: the input's channels, each filtered alone, then mixed."""
     parts, x = [], 0
     for title, maps, colour in (
-        ("input: 2 channels", image, BLUE),
+        (f"input: {len(image)} channels", image, BLUE),
         ("stage 1: each channel alone", between, ORANGE),
-        ("stage 2: mixed, 3 channels", result, GREEN),
+        (f"stage 2: mixed, {len(result)} channels", result, GREEN),
     ):
         parts.append(text(x, 14, title, weight="bold"))
         for number, values in enumerate(maps):

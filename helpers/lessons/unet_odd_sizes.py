@@ -188,7 +188,7 @@ def remedies():
     """SVG: a skip of 9 meets a way up of 8: what four remedies do with the ninth cell."""
     parts = []
     stories = (  # name, cells of the skip and of the way up, which is special, what that means
-        ("pad", 10, 10, 9, "the picture has one row more"),
+        ("pad", 10, 10, 9, "the map has one row more"),
         ("crop", 9, 8, 8, "the ninth is thrown away"),
         ("interpolate", 9, 8, None, "8 cells, stretched over 9"),
         ("output_size", 9, 9, 8, "the ninth is the bias alone"),
