@@ -76,7 +76,7 @@ def class_table(names=ENTRIES):
             shade = round(255 - 190 * max(value, 0))
             x, blue = left + width * column, f"rgb({shade},{min(shade + 25, 255)},255)"
             parts.append(rectangle(x, y, width, height, fill=blue, stroke="#FFFFFF", stroke_width=2))
-            ink = "#FFFFFF" if value > 0.6 else INK
+            ink = "#FFFFFF" if value > 0.85 else INK
             parts.append(text(x + width / 2, y + 21, f"{value:.2f}", anchor="middle", fill=ink))
     return document(900, top + height * len(rows), parts, "IoU of each class for each network")
 
@@ -88,7 +88,7 @@ def finest_maps(names=ENTRIES):
         for key, (family, colour, marker) in FAMILIES.items():
             mine = [name for name in names if name.startswith(key)]
             x, y = [FINEST[name] for name in mine], [band(name)[1] for name in mine]
-            axis.plot(x, y, marker, color=colour, markersize=12, markeredgecolor=INK, linestyle="none", label=family)
+            axis.plot(x, y, marker, color=colour, ms=17 if key == "fcn" else 10, mec=INK, ls="none", label=family)
             for name in mine:
                 down = -18 if name in ("deeplab_16", "fcn_16s", "fcn_8s") else 5
                 right, side = (-10, "right") if FINEST[name] == 2 else (10, "left")
@@ -163,7 +163,7 @@ def choice_view(need, cost, budget):
     limit = left + wide * budget / 100
     parts += [rectangle(limit, top, left + wide - limit + 12, high, fill="#EEEEEE")]
     parts += [line(limit, top, limit, top + high, stroke=RED, width=2.5, dash="7 4")]
-    told = {"mean": "mean IoU", "outlines": "boundary score"}.get(need, f"IoU of {need}")
+    told = {"mean": "mean IoU", "outlines": "outlines (boundary F)"}.get(need, f"IoU of {need}")
     parts += [text(0, 12, f"{told} over {cost}", weight="bold"), text(left, top + high + 20, "0", size=13)]
     parts.append(text(limit - 6, top + high - 8, f"budget {budget} %", size=13, anchor="end", fill=RED))
     end = f"{dearest:.1f}" if cost == "milliseconds" else f"{dearest:,}"
@@ -276,5 +276,5 @@ EXERCISES["contender"] = Exercise(
         "which map does FCN-8s lack, so that it misses the roads?",
         "add or concatenate a map of stride 1 or 2 at the end, and keep a deep one for the context.",
     ),
-    insight="You know what the scenes ask for, so you can beat a famous network with fewer weights.",
+    insight="You know what the scenes ask for, so you can beat a famous network with one of your own.",
 )
