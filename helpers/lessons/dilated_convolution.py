@@ -17,8 +17,8 @@ def taps(values, kernel_size, dilation, row, column, output):
 
     Taps that lie outside of the picture are dashed: then there is no output.
     """
-    reach = _reach(kernel_size, dilation)
-    across = max(len(values), reach)
+    span = _span(kernel_size, dilation)
+    across = max(len(values), span)
     size = min(40, 300 / across)
     read = {(row + dilation * y, column + dilation * x) for y in range(kernel_size) for x in range(kernel_size)}
     outside = [(y, x) for y, x in read if y >= len(values) or x >= len(values[0])]
@@ -26,14 +26,14 @@ def taps(values, kernel_size, dilation, row, column, output):
     parts = [text(0, 14, f"{kernel_size * kernel_size} taps, {skipped}", weight="bold")]
     parts += _numbers(values, 0, 26, size, read, ORANGE)
     parts.append(cells(outside, 0, 26, size, stroke=RED, width=2, dash="4 3"))
-    parts.append(rectangle(size * column, 26 + size * row, size * reach, size * reach, stroke=INK, stroke_width=3))
+    parts.append(rectangle(size * column, 26 + size * row, size * span, size * span, stroke=INK, stroke_width=3))
     x = max(size * (across + 2), 360)
     if output:
         parts.append(text(x, 14, f"output {len(output)}×{len(output[0])}", weight="bold"))
         parts += _numbers(output, x, 26, size, {(row, column)}, "#9CCBEA")
     else:
         parts.append(text(x, 14, "no output", weight="bold", fill=RED))
-        parts.append(text(x, 44, f"The taps span {reach} cells, the picture only {len(values)}."))
+        parts.append(text(x, 44, f"The taps span {span} cells, the picture only {len(values)}."))
     return document(900, 36 + size * across, parts, f"A {kernel_size}×{kernel_size} kernel with dilation {dilation}")
 
 
@@ -50,20 +50,20 @@ def _numbers(values, x, y, size, marked, colour):
 
 def two_ways(values, kernel, dilation):
     """SVG: the kernel with zeros in its holes, and every d-th pixel of the picture under the ordinary kernel."""
-    taken, reach = range(len(kernel)), _reach(len(kernel), dilation)
-    stuffed = [[0] * reach for _ in range(reach)]
+    taken, span = range(len(kernel)), _span(len(kernel), dilation)
+    stuffed = [[0] * span for _ in range(span)]
     for row, column in product(taken, taken):
         stuffed[row * dilation][column * dilation] = kernel[row][column]
     picked = [line_[::dilation] for line_ in values[::dilation]]
-    size = min(34, 240 / max(reach, len(picked)))
+    size = min(34, 240 / max(span, len(picked)))
     weights = {(row * dilation, column * dilation) for row, column in product(taken, taken)}
-    parts = [text(0, 14, f"zeros: {reach}×{reach} numbers, {len(weights)} of them weights", weight="bold")]
+    parts = [text(0, 14, f"zeros: {span}×{span} numbers, {len(weights)} of them weights", weight="bold")]
     parts += _numbers(stuffed, 0, 26, size, weights, ORANGE)
     parts.append(text(450, 14, f"picking: rows and columns 0, {dilation}, {2 * dilation}, …", weight="bold"))
     parts += _numbers(picked, 450, 26, size, set(product(taken, taken)), "#FBE7BF")
     parts.append(rectangle(450, 26, len(kernel) * size, len(kernel) * size, stroke=INK, stroke_width=3))
-    title = f"A kernel of {reach}×{reach} with zeros, and a picture of every pixel at steps of {dilation}"
-    return document(900, 36 + size * max(reach, len(picked), len(kernel)), parts, title)
+    title = f"A kernel of {span}×{span} with zeros, and a picture of every pixel at steps of {dilation}"
+    return document(900, 36 + size * max(span, len(picked), len(kernel)), parts, title)
 
 
 def exchanged(coarse, finer, stride):
@@ -104,7 +104,7 @@ def coverage(rates):
 
 
 def coverage_view(rates):
-    """SVG: the receptive field of three 3×3 layers, white where no pixel is read; paths along one row."""
+    """SVG: the receptive field of three 3×3 layers, white where no pixel is read; paths along one axis."""
     counts = paths(rates)
     field, (seen, whole) = len(counts), coverage(rates)
     size = 300 / field
@@ -121,8 +121,8 @@ def coverage_view(rates):
     full = seen == whole
     told = "no holes" if full else f"{1 - seen / whole:.0%} of the field are holes"
     parts.append(text(350, 82, told, size=20, fill=INK if full else RED, weight="bold"))
-    parts.append(text(350, 116, f"27 weights; {table.max():,} paths to one pixel at most", size=16))
-    parts.append(text(350, 170, "paths to each pixel of one row", weight="bold"))
+    parts.append(text(350, 116, f"27 weights; paths to a pixel: at most {table.max():,}", size=16))
+    parts.append(text(350, 170, "paths along one axis", weight="bold"))
     step, highest = 540 / field, counts.max().item()
     for place, count in enumerate(counts.tolist()):
         height = 110 * count / highest
@@ -196,12 +196,12 @@ def cost_bars(costs):
     return document(900, 10 + 46 * len(costs), parts, "Multiply-adds of each network")
 
 
-def _reach(kernel_size, dilation):
+def _span(kernel_size, dilation):
     return dilation * (kernel_size - 1) + 1
 
 
-EXERCISES["reach"] = Exercise(
-    right=_reach,
+EXERCISES["span"] = Exercise(
+    right=_span,
     cases=((3, 1), (3, 2), (3, 12), (7, 4), (1, 5), (4, 8)),
     mistakes={
         "dilation · kernel_size also counts the cells behind the last tap.": lambda k, d: k * d,
@@ -216,13 +216,13 @@ EXERCISES["reach"] = Exercise(
         "draw a kernel of 3 with dilation 2 on a row of cells, and count the cells from its first to its last tap.",
         "there are k − 1 steps between k taps. How long is each?",
     ),
-    insight="3×3 at dilation 12 and 7×7 at dilation 4 both span 25: DeepLab v1 compared just these.",
+    insight="3×3 at dilation 12 and 7×7 at dilation 4 both span 25: DeepLab v1 compared both.",
 )
 EXERCISES["third-rate"] = Exercise(
     right=7,
     mistakes={
         "8 leaves a hole already: one less.": 8,
-        **{f"{rate} is safe, but not the largest. Go on.": rate for rate in (3, 4, 5)},
+        **{f"{rate} is safe, but not the largest. Go on.": rate for rate in range(1, 6)},
         "6 has no holes, but one larger rate has none either.": 6,
         "9 leaves holes: the paper on hybrid dilation uses it as its bad example.": 9,
     },
@@ -236,12 +236,12 @@ EXERCISES["third-rate"] = Exercise(
 
 def _dilated(image, kernel, dilation):
     """The obvious loop."""
-    reach = _reach(len(kernel), dilation)
-    height, width = image.shape[0] - reach + 1, image.shape[1] - reach + 1
+    span = _span(len(kernel), dilation)
+    height, width = image.shape[0] - span + 1, image.shape[1] - span + 1
     result = torch.zeros(height, width)
     for y in range(height):
         for x in range(width):
-            result[y, x] = (image[y : y + reach : dilation, x : x + reach : dilation] * kernel).sum()
+            result[y, x] = (image[y : y + span : dilation, x : x + span : dilation] * kernel).sum()
     return result
 
 

@@ -3,7 +3,7 @@
 import torch
 
 from helpers.drawing.style import BLUE, GREEN, INK, ORANGE
-from helpers.drawing.svg import cells, document, grid, line, picture, rectangle, text
+from helpers.drawing.svg import cells, document, grid, hatch, line, picture, rectangle, text
 from helpers.explore import choice, frame, slider
 from helpers.practice import EXERCISES, Exercise
 
@@ -16,7 +16,7 @@ def areas(kernel_size, in_channels, out_channels, bias=False):
     k, c, n = kernel_size, in_channels, out_channels
     shapes = [(n, k * k * c), (c, k * k), (n, c)]  # (filters, weights of each)
     counts = [filters * (weights + bias) for filters, weights in shapes]
-    scale = min(290 / (k * k * c), 190 / max(n, c), 12)
+    scale = min(290 / (k * k * c), 142 / max(n, c), 12)  # three columns beside the counts
     parts, x = [], 0
     for (name, colour), (filters, weights) in zip(LOOKS, shapes, strict=True):
         width, height = filters * scale, weights * scale
@@ -37,7 +37,16 @@ def areas(kernel_size, in_channels, out_channels, bias=False):
         parts.append(rectangle(x, y - 14, 16, 16, fill=PALE[colour], stroke=colour, stroke_width=2))
         parts += [text(x + 26, y, formula, size=16), text(900, y, count, size=18, anchor="end")]
     parts.append(text(x, 204, "ordinary / two stages", size=16))
-    parts.append(text(900, 204, f"{ratio:.2f} ×", size=24, anchor="end", weight="bold"))
+    parts.append(
+        text(
+            900,
+            204,
+            f"{ratio:.2f} ×" if abs(ratio - 1) > 0.01 else f"{ratio:.3f} ×",
+            size=24,
+            anchor="end",
+            weight="bold",
+        )
+    )
     told = "fewer weights in two stages" if ratio > 1 else "two stages need MORE weights here"
     parts.append(text(x, 236, told if abs(ratio - 1) > 1e-9 else "no difference", size=16))
     parts.append(text(x, 272, "For every output pixel, as many multiply-adds", size=14))
@@ -122,8 +131,11 @@ def kernels(tables):
                 colour = torch.where(value > 0, 1 - value * (1 - high), 1 + value * (1 - low))
                 x, y = left + 66 * column, 26 + 60 * row
                 parts += [picture(colour.permute(2, 0, 1), x, y, 54, 54), rectangle(x, y, 54, 54, stroke=INK)]
+                parts.append(hatch((kernel < -0.15).nonzero().tolist(), x, y, 54 / len(kernel), stroke=INK))
     rows = max(len(weight) for weight in tables.values())
-    parts.append(text(0, 44 + 60 * rows, "rows: outputs; columns: input channels; orange positive, blue negative"))
+    parts.append(
+        text(0, 44 + 60 * rows, "rows: outputs; columns: input channels; orange: positive; blue and hatched: negative")
+    )
     return document(860, 52 + 60 * rows, parts, "; ".join(tables))
 
 
@@ -141,13 +153,13 @@ def bars(factors):
 def explore():
     """Kernel, channels and bias of one layer; its weights as areas, ordinary and in two stages."""
 
-    def draw(kernel, channels_in, channels_out, bias):
-        return areas(kernel, channels_in, channels_out, bias == "yes")
+    def draw(kernel_size, in_channels, out_channels, bias):
+        return areas(kernel_size, in_channels, out_channels, bias == "yes")
 
     controls = [
-        slider("kernel", 1, 7, 3),
-        slider("channels_in", 1, 128, 64),
-        slider("channels_out", 1, 256, 128),
+        slider("kernel_size", 1, 7, 3),
+        slider("in_channels", 1, 128, 64),
+        slider("out_channels", 1, 256, 128),
         choice("bias", ["no", "yes"]),
     ]
     frame(draw, controls, "3×3, 64 to 128 channels: 73,728 weights, or 8,768 in two stages, 8.41 times fewer.")
@@ -189,7 +201,7 @@ EXERCISES["two-stages"] = Exercise(
         "count stage 1 and stage 2 one by one, then add. What is the shape of each weight?",
         "stage 1: c kernels of k·k numbers. Stage 2: n filters; how many numbers does a 1×1 filter hold?",
     ),
-    insight="The counts add, where an ordinary layer multiplies. That is the whole trick.",
+    insight="k² and n add, where an ordinary layer multiplies them. That is the whole trick.",
 )
 
 

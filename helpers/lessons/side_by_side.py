@@ -73,11 +73,10 @@ def class_table(names=ENTRIES):
         y = top + height * row
         parts += [text(0, y + 21, about(name)), text(left - 14, y + 21, f"1/{FINEST[name]}", anchor="end")]
         for column, value in enumerate(class_iou(name).values()):
-            shade = round(255 - 190 * max(value, 0))
+            shade = round(255 - 150 * max(value, 0))
             x, blue = left + width * column, f"rgb({shade},{min(shade + 25, 255)},255)"
             parts.append(rectangle(x, y, width, height, fill=blue, stroke="#FFFFFF", stroke_width=2))
-            ink = "#FFFFFF" if value > 0.85 else INK
-            parts.append(text(x + width / 2, y + 21, f"{value:.2f}", anchor="middle", fill=ink))
+            parts.append(text(x + width / 2, y + 21, f"{value:.2f}", anchor="middle"))
     return document(900, top + height * len(rows), parts, "IoU of each class for each network")
 
 
@@ -165,7 +164,6 @@ def choice_view(need, cost, budget):
     parts += [line(limit, top, limit, top + high, stroke=RED, width=2.5, dash="7 4")]
     told = {"mean": "mean IoU", "outlines": "outlines (boundary F)"}.get(need, f"IoU of {need}")
     parts += [text(0, 12, f"{told} over {cost}", weight="bold"), text(left, top + high + 20, "0", size=13)]
-    parts.append(text(limit - 6, top + high - 8, f"budget {budget} %", size=13, anchor="end", fill=RED))
     end = f"{dearest:.1f}" if cost == "milliseconds" else f"{dearest:,}"
     parts.append(text(left + wide, top + high + 20, end, size=13, anchor="end"))
     for before, after in itertools.pairwise(best):
@@ -177,14 +175,14 @@ def choice_view(need, cost, budget):
         inside = name in affordable(cost, budget)
         fill = ORANGE if name == chosen else "#CFE6F5" if inside else "#FFFFFF"
         ink, weight = INK if inside else GREY, "bold" if name == chosen else "normal"
-        parts.append(f'<circle cx="{x:.5g}" cy="{y:.5g}" r="11" fill="{fill}" stroke="{ink}" stroke-width="2"/>')
+        parts.append(f'<circle cx="{x:.5g}" cy="{y:.5g}" r="9" fill="{fill}" stroke="{ink}" stroke-width="2"/>')
         parts.append(text(x, y + 5, letter, size=13, anchor="middle", weight="bold", fill=ink))
         row = 40 + 27 * rank
         if name == chosen:
             parts.append(rectangle(560, row - 18, 340, 26, fill="#FBE7BF", stroke=INK))
         parts.append(text(570, row, f"{letter}  {about(name)}", fill=ink, weight=weight))
         parts.append(text(890, row, f"{score_of(name, need):.2f}", fill=ink, anchor="end", weight=weight))
-    parts.append(text(570, 12, "the best first; grey: over the budget", size=13))
+    parts.append(text(570, 12, f"the best first; grey, right of the line: over {budget} %", size=13))
     answer = f"Take {about(chosen)}." if chosen else "Nothing is as cheap as that."
     parts.append(text(570, 304, answer, size=20, weight="bold", fill=INK if chosen else RED))
     equals = ["ABCDEFGHIJ"[ranked.index(name)] for name in level(chosen, need, cost, budget)] if chosen else []
@@ -233,7 +231,7 @@ EXERCISES["road-budget"] = Exercise(
         "U-Net needs so many, but a cheaper network passes 0.8 too.": 84,
         "That is rounded down: the network costs a little more than that.": 68,
         "DeepLab at stride 8 needs so many; the same network at another stride is cheaper.": 87,
-        "That buys U-Net without skips. Look at its roads.": 67,
+        "U-Net without skips costs nearly that. Look at its roads.": 67,
         "That buys FCN-8s: the best mean for the money, but it hardly finds a road.": 28,
     },
     hints=(
