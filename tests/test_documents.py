@@ -311,6 +311,18 @@ def needs(path):
     return {other.name[:2] for other in direct}.union(*map(needs, direct))
 
 
+def test_every_message_of_the_readme_stands_in_its_notebook():
+    rows = re.findall(
+        r"^\| `(.+?)` \| \[[^]]+\]\(notebooks/(\w+)\.ipynb\)", (ROOT / "README.md").read_text("utf-8"), re.M
+    )
+    messages = [(part, name) for message, name in rows for part in message.split(" … ")]
+    assert len(messages) > 12
+    for message, name in messages:
+        document = Document(ROOT / "notebooks" / f"{name}.ipynb")
+        said = document.output_text() + "".join(cell.source for cell in document.cells)
+        assert (message.partition("Error: ")[2] or message) in said, (message, name)
+
+
 def test_map_of_the_series():
     """README and the first notebook draw one map, and it is what "Before you start" says."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
